@@ -1,0 +1,47 @@
+"""The one database cursor: named SQL in, frozen dataclasses out."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, LiteralString, TypeVar
+
+from django.db import connection
+from psycopg.rows import class_row
+
+Row = TypeVar("Row")
+
+
+def fetch_all(sql: LiteralString, params: Mapping[str, Any], *, row: type[Row]) -> list[Row]:
+    """Run a statement and build one `row` (a dataclass) per result, matched by column name."""
+    with connection.cursor() as cursor:
+        cursor.cursor.row_factory = class_row(row)
+        cursor.execute(sql, params)
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+
+def fetch_one(sql: LiteralString, params: Mapping[str, Any], *, row: type[Row]) -> Row:
+    """Run a statement that returns exactly one row; anything else is a bug and raises."""
+    [result] = fetch_all(sql, params, row=row)
+    return result
+
+
+def fetch_value(sql: LiteralString, params: Mapping[str, Any] | None = None) -> Any:
+    """Run a statement and return the single value of its single row."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        [value] = cursor.fetchone()
+        return value
+
+
+def execute(sql: LiteralString, params: Mapping[str, Any] | None = None) -> int:
+    """Run a statement for its effect; return how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        count: int = cursor.rowcount
+        return count
+
+
+def copy_rows(sql: LiteralString, chunks: Iterable[bytes]) -> None:
+    """Stream ready-made COPY text to the server."""
+    with connection.cursor() as cursor, cursor.copy(sql) as copy:
+        for chunk in chunks:
+            copy.write(chunk)

@@ -1,0 +1,55 @@
+"""Ring for the fold: a hint that work waits, never the only copy of it.
+
+PostgreSQL carries the work and the sweep finds what no bell announced, so a lost, late or doubled
+ring costs nothing, and a broker that is down or frozen must cost nothing either.
+"""
+
+import logging
+import threading
+import time
+
+from celery import current_app
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+FOLD = "pipeline.fold"
+INTERVAL = 0.25
+REST_AFTER_FAILURE = 5.0
+
+_lock = threading.Lock()
+_wanted = threading.Event()
+
+
+def ring() -> None:
+    """After commit, ask a worker to fold. At most four bells a second leave this process."""
+    transaction.on_commit(_wanted.set, robust=True)
+    _start_ringer()
+
+
+def _start_ringer() -> None:
+    """One daemon thread per process publishes, so no request ever waits for the broker."""
+    global _ringer
+    with _lock:
+        if _ringer is None or not _ringer.is_alive():
+            _ringer = threading.Thread(target=_publish_forever, name="doorbell", daemon=True)
+            _ringer.start()
+
+
+_ringer: threading.Thread | None = None
+
+
+def _publish_forever() -> None:
+    while True:
+        _wanted.wait()
+        _wanted.clear()
+        time.sleep(INTERVAL if _publish() else REST_AFTER_FAILURE)
+
+
+def _publish() -> bool:
+    try:
+        current_app.send_task(FOLD, expires=5, ignore_result=True)
+    except Exception as error:  # noqa: BLE001  any broker fault means the same: the sweep will do
+        log.warning("doorbell: broker unavailable (%s)", type(error).__name__)
+        return False
+    return True

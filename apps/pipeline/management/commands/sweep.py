@@ -1,0 +1,29 @@
+"""manage.py sweep: fold and sweep without a broker, until stopped."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from apps.pipeline import services
+from apps.pipeline.sweeper import sweep_forever
+
+
+class Command(BaseCommand):
+    """The loop that keeps the fold going when Redis is gone."""
+
+    help = "Fold waiting events and count what became overdue, without Redis, until stopped."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="do what is due now and leave")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["once"]:
+            events, overdue = services.fold_waiting(seconds=3600), services.sweep_due()
+            self.stdout.write(f"folded {events} events, counted {overdue} overdue")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        sweep_forever(stop)

@@ -1,0 +1,182 @@
+"""The conveyor: claim, fold, roll up, mark, in one transaction; and the sweep, which time drives.
+
+Order inside a fold: 1 telemetry (events, transactions), 2 scorecards (deltas), then the journal row is
+closed. A crash at any instant rolls all of it back, and the row is claimed again.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db import DataError, IntegrityError, transaction
+
+from django.utils.timezone import now
+
+from apps.catalog.services import refresh_spans
+from apps.core.db import execute
+from apps.scorecards import services as scorecards
+from apps.scorecards import verification
+from apps.telemetry import fold, journal, partitions
+from apps.telemetry.canonical import decode_journal
+from apps.telemetry.services import quarantine_conflict
+
+log = logging.getLogger(__name__)
+
+EVENTS_A_FOLD = 20_000
+OVERDUE_A_SWEEP = 5_000
+# A timely transaction is counted where it was due, which may lie ahead.
+FAR_AHEAD = timedelta(days=800)
+
+# A rebuild takes this lock exclusively; folds and sweeps share it.
+SHARE_THE_BELT = "SELECT pg_advisory_xact_lock_shared(hashtext('pipeline.belt'))"
+STOP_THE_BELT = "SELECT pg_advisory_xact_lock(hashtext('pipeline.belt'))"
+
+
+def fold_waiting(*, seconds: float = 5.0) -> int:
+    """Fold until nothing waits or the time is used up; return how many events were taken up."""
+    deadline = time.monotonic() + seconds
+    events = 0
+    while time.monotonic() < deadline:
+        taken = fold_once()
+        if not taken:
+            break
+        events += taken
+        scorecards.compact()
+    if scorecards.deltas_wait():
+        scorecards.compact()
+    return events
+
+
+def fold_once() -> int:
+    """Fold one claim. A claim that fails is tried row by row, so a bad row never sinks its neighbours."""
+    try:
+        return _fold(only=None)
+    except (DataError, IntegrityError, ValueError) as error:
+        log.warning("fold failed, trying row by row: %s", type(error).__name__)
+        return sum(_fold_alone(batch) for batch in journal.waiting_ids(rows=200))
+
+
+def _fold_alone(batch: UUID) -> int:
+    try:
+        return _fold(only=batch)
+    except (DataError, IntegrityError, ValueError) as error:
+        log.error("journal row %s did not fold: %s", batch, type(error).__name__)
+        journal.mark_failed(batch, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        return 0
+
+
+def _fold(*, only: UUID | None) -> int:
+    """Fold one claim in one transaction; a day without a partition rolls back, gets one, and repeats."""
+    while True:
+        try:
+            return _fold_claim(only)
+        except _MissingDays as missing:
+            partitions.ensure_days(partitions.EVENTS, missing.days)
+
+
+@transaction.atomic
+def _fold_claim(only: UUID | None) -> int:
+    execute(SHARE_THE_BELT)
+    claimed = journal.claim(events=EVENTS_A_FOLD, only=only)
+    if not claimed:
+        return 0
+    rows = [
+        fold.JournalRow(index, row.source_id, row.received_us, decode_journal(row.body))
+        for index, row in enumerate(claimed)
+    ]
+    if missing := partitions.missing_event_days(fold.event_days(rows)):
+        raise _MissingDays(missing)
+    fold.prepare_session()
+    tallies, conflicts = fold.fold_events(rows)
+    scorecards.record_changes()
+    _close(claimed, tallies, conflicts)
+    return sum(len(row.events) for row in rows)
+
+
+def _close(
+    claimed: Sequence[journal.ClaimedBatch],
+    tallies: Sequence[fold.Tally],
+    conflicts: Sequence[fold.Conflict],
+) -> None:
+    conflicting = Counter(conflict.batch for conflict in conflicts)
+    journal.mark_folded(
+        [
+            journal.BatchResult(
+                claimed[tally.batch].id,
+                stored=tally.stored,
+                duplicates=tally.sent - tally.stored - conflicting[tally.batch],
+                conflicts=conflicting[tally.batch],
+            )
+            for tally in tallies
+        ]
+    )
+    for conflict in conflicts:
+        row = claimed[conflict.batch]
+        quarantine_conflict(
+            source_id=row.source_id,
+            batch_id=row.id,
+            event_id=conflict.event_id,
+            facility_id=conflict.facility_id,
+            digests=(conflict.first_digest, conflict.second_digest),
+        )
+
+
+def sweep_due() -> int:
+    """Count what became overdue while still open, on either clock; return how many."""
+    total = 0
+    while marked := _mark_overdue():
+        total += marked
+        if marked < OVERDUE_A_SWEEP:
+            break
+    if total:
+        scorecards.compact()
+    return total
+
+
+@transaction.atomic
+def _mark_overdue() -> int:
+    execute(SHARE_THE_BELT)
+    fold.prepare_session()
+    marked = fold.mark_overdue(rows=OVERDUE_A_SWEEP)
+    if marked:
+        scorecards.record_changes()
+    return marked
+
+
+def rebuild() -> int:
+    """Recompute transactions from their events and mend every rollup; return the events read.
+
+    Folding waits while transactions are recomputed; rollups are mended after it goes on.
+    """
+    horizon = partitions.event_horizon()
+    events = _refold(horizon)
+    verification.verify(start=horizon, end=now() + FAR_AHEAD, heal=True)
+    return events
+
+
+@transaction.atomic
+def _refold(horizon: datetime) -> int:
+    execute(STOP_THE_BELT)
+    fold.prepare_session()
+    events = fold.refold(horizon=horizon)
+    while fold.mark_overdue(rows=OVERDUE_A_SWEEP):
+        pass
+    return events
+
+
+def maintain() -> None:
+    """Partitions ahead, retention behind, the business calendars' horizon."""
+    partitions.maintain()
+    scorecards.drop_old_rollups()
+    refresh_spans()
+
+
+class _MissingDays(Exception):
+    """Events fall on days that have no partition yet."""
+
+    def __init__(self, days: Sequence[date]) -> None:
+        super().__init__(len(days))
+        self.days = days

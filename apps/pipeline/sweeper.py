@@ -1,0 +1,62 @@
+"""The Redis-free loop: the same services as the Celery tasks, found by looking instead of by bell."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+from apps.pipeline import services
+from apps.scorecards import services as scorecards
+from apps.telemetry import journal
+from apps.telemetry.services import redrive_quarantine
+
+log = logging.getLogger(__name__)
+
+# Celery usually folds within a few hundredths of a second; what is older than this was not announced.
+PATIENCE_SECONDS = 0.3
+LOOK_EVERY = 0.1
+
+
+@dataclass
+class Duty:
+    """Something to do every so many seconds, first at once."""
+
+    act: Callable[[], object]
+    seconds: float
+    due: float = 0.0
+
+    def take_turn(self, moment: float) -> None:
+        if moment >= self.due:
+            self.due = moment + self.seconds
+            self.act()
+
+
+def sweep_forever(stop: threading.Event) -> None:
+    """Run until told to stop. A database that is away is waited for, not given up on."""
+    duties = [
+        Duty(fold_forgotten, LOOK_EVERY),
+        Duty(services.sweep_due, 1.0),
+        Duty(redrive_quarantine, 2.0),
+        Duty(scorecards.take_snapshot, 60.0),
+        Duty(services.maintain, 3600.0),
+    ]
+    while not stop.wait(LOOK_EVERY):
+        try:
+            for duty in duties:
+                duty.take_turn(time.monotonic())
+        except (OperationalError, InterfaceError) as error:
+            log.warning("sweep: database unavailable (%s)", type(error).__name__)
+            connection.close()
+            stop.wait(1.0)
+        close_old_connections()
+
+
+def fold_forgotten() -> None:
+    """Fold rows no worker took up, and roll up deltas no compaction found."""
+    if journal.lag().oldest_seconds > PATIENCE_SECONDS:
+        services.fold_waiting()
+    elif scorecards.deltas_wait():
+        scorecards.compact()

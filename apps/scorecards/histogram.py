@@ -1,0 +1,40 @@
+"""Latency histograms that merge exactly: 160 logarithmic buckets packed into one decimal number.
+
+Bucket `i` counts latencies in [e^(0.17 i), e^(0.17 (i + 1))) milliseconds and owns 12 decimal digits,
+so PostgreSQL's `sum(numeric)` merges histograms and subtraction retracts one latency. The bucket width
+bounds the error of one value at 8.9 %; interpolation inside the bucket brings the mean relative error
+of p50, p95 and p99 under 2 % (tests/scorecards/test_histogram.py holds that bound).
+"""
+
+import math
+from collections.abc import Sequence
+
+WIDTH = 0.17
+DIGITS = 12
+BUCKETS = 160
+
+
+def decode(packed: str) -> list[int]:
+    """Counts per bucket, lowest first, of `sum(latency_histogram)::text`.
+
+    The text is sliced because Python refuses to parse integers of more than 4,300 digits.
+    """
+    digits = packed.partition(".")[0]
+    if digits.startswith("-"):
+        raise ValueError("a histogram never holds fewer than zero latencies")
+    return [int(digits[max(0, end - DIGITS) : end]) for end in range(len(digits), 0, -DIGITS)]
+
+
+def quantile(counts: Sequence[int], fraction: float) -> float | None:
+    """The latency in milliseconds below which `fraction` of the values lie; None when empty."""
+    total = sum(counts)
+    if not total:
+        return None
+    position = fraction * (total - 1) + 1
+    below = 0
+    for index, count in enumerate(counts):
+        if count and below + count >= position:
+            inside = min(1.0, max(0.0, (position - below - 0.5) / count))
+            return math.exp((index + inside) * WIDTH)
+        below += count
+    raise AssertionError("position lies within the total")

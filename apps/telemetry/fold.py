@@ -1,0 +1,501 @@
+"""Step 1 of the fold: let new events in, once, and fold them into transactions.
+
+Everything here runs inside the caller's transaction (`pipeline.services`). It leaves two temporary
+tables for the steps after it: `fold_new`, the events that were let in, and `fold_changed`, the image
+of every transaction touched before and after. The tables empty themselves at commit.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import msgspec
+from django.db import connection
+
+from apps.core.db import copy_rows, execute, fetch_all
+from apps.telemetry.canonical import CanonicalEvent
+
+STAGE = 1
+DAY_US = 86_400_000_000
+EPOCH_DAY = date(1970, 1, 1)
+
+# Session tables of a folding connection. The rules are copied because the views behind them resolve
+# overrides for every facility, which is too slow to repeat for a fold of three events.
+PREPARE_SESSION = """
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage (
+    n integer, batch integer, received_us bigint, source_id integer, kind smallint, event_key uuid,
+    digest bigint, transaction_id uuid, occurred_us bigint, workflow_id integer, facility_id integer,
+    interface_id integer, stage_id integer, rank smallint, outcome smallint, attempt smallint,
+    amount_minor bigint, amount_kind smallint, event_id text, ce_source text, correlation_id text,
+    error_standard text, error_code text, error_location text, payer text, service_date date,
+    contract_version text, backfill boolean, data jsonb
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_key (
+    event_key uuid, transaction_id uuid, kind text, token bytea, masked text
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_new (
+    event_key uuid, transaction_id uuid, occurred_at timestamptz, occurred_us bigint,
+    workflow_id integer, facility_id integer, interface_id integer, stage_id integer, rank smallint,
+    outcome smallint, attempt smallint, amount_kind smallint, backfill boolean, amount_minor bigint,
+    service_date date, correlation_id text, payer text, error_standard text, error_code text,
+    error_location text
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_let_in (n integer) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_changed (
+    id uuid, is_new boolean, workflow_id integer,
+    old_facility_id integer, new_facility_id integer, old_state smallint, new_state smallint,
+    old_first_at timestamptz, new_first_at timestamptz, old_amount bigint, new_amount bigint,
+    old_settled_at timestamptz, new_settled_at timestamptz,
+    old_failed_at timestamptz, new_failed_at timestamptz,
+    old_dead_lettered_at timestamptz, new_dead_lettered_at timestamptz,
+    old_started_at timestamptz, new_started_at timestamptz, old_due_at timestamptz,
+    new_due_at timestamptz, old_stopped_at timestamptz, new_stopped_at timestamptz,
+    old_sla smallint, new_sla smallint,
+    old_business_started_at timestamptz, new_business_started_at timestamptz,
+    old_business_due_at timestamptz, new_business_due_at timestamptz,
+    old_business_stopped_at timestamptz, new_business_stopped_at timestamptz,
+    old_business_sla smallint, new_business_sla smallint
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_rule_version (version bigint NOT NULL);
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage_rule (LIKE catalog_stage_rule);
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule)
+"""
+
+RULES_ARE_STALE = """
+SELECT NOT EXISTS (SELECT FROM fold_rule_version v JOIN catalog_catalogversion c USING (version)) AS stale
+"""
+REFRESH_RULES = """
+TRUNCATE fold_rule_version, fold_stage_rule, fold_target_rule;
+INSERT INTO fold_rule_version SELECT version FROM catalog_catalogversion;
+INSERT INTO fold_stage_rule SELECT * FROM catalog_stage_rule;
+INSERT INTO fold_target_rule SELECT * FROM catalog_target_rule;
+ANALYZE fold_stage_rule;
+ANALYZE fold_target_rule
+"""
+
+COPY_STAGE = "COPY fold_stage FROM STDIN (NULL '')"
+COPY_KEYS = "COPY fold_key FROM STDIN (NULL '')"
+
+# - DISTINCT ON: the first of several copies inside one fold stands for them.
+# - ORDER BY event_key fixes the lock order: overlapping folds wait for each other, never deadlock.
+# - What RETURNING gives back was not known before; everything else is a duplicate or a conflict.
+LET_IN = """
+WITH first AS MATERIALIZED (
+    SELECT DISTINCT ON (event_key) n, event_key, digest FROM fold_stage ORDER BY event_key, n
+), let_in AS (
+    INSERT INTO telemetry_eventkey (event_key, digest)
+    SELECT event_key, digest FROM first ORDER BY event_key
+        ON CONFLICT ON CONSTRAINT event_once DO NOTHING
+    RETURNING event_key
+), fresh AS MATERIALIZED (
+    SELECT s.*,
+           timestamptz 'epoch' + s.occurred_us * interval '1 microsecond' AS occurred_at,
+           timestamptz 'epoch' + s.received_us * interval '1 microsecond' AS received_at
+      FROM let_in JOIN first USING (event_key) JOIN fold_stage s USING (n)
+), kept AS (
+    INSERT INTO telemetry_event (
+           event_key, transaction_id, occurred_at, received_at, source_id, workflow_id, facility_id,
+           interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor,
+           service_date, event_id, ce_source, correlation_id, payer, error_standard, error_code,
+           error_location, contract_version)
+    SELECT event_key, transaction_id, occurred_at, received_at, source_id, workflow_id, facility_id,
+           interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor,
+           service_date, event_id, ce_source, correlation_id, payer, error_standard, error_code,
+           error_location, contract_version
+      FROM fresh WHERE kind = 1
+     ORDER BY transaction_id, occurred_us
+), signalled AS (
+    INSERT INTO telemetry_signal (event_key, kind, occurred_at, received_at, source_id, workflow_id,
+           facility_id, interface_id, event_id, ce_source, data)
+    SELECT event_key, kind, occurred_at, received_at, source_id, workflow_id,
+           facility_id, interface_id, event_id, ce_source, COALESCE(data, '{}')
+      FROM fresh WHERE kind > 1
+), noted AS (
+    INSERT INTO fold_let_in SELECT n FROM fresh
+)
+INSERT INTO fold_new
+SELECT event_key, transaction_id, occurred_at, occurred_us, workflow_id, facility_id, interface_id,
+       stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor, service_date,
+       correlation_id, payer, error_standard, error_code, error_location
+  FROM fresh WHERE kind = 1
+"""
+
+KEEP_BUSINESS_KEYS = """
+INSERT INTO telemetry_businesskey (transaction_id, kind, token, masked)
+SELECT DISTINCT ON (transaction_id, kind, token) transaction_id, kind, token, masked
+  FROM fold_key JOIN fold_new USING (event_key, transaction_id)
+ ORDER BY transaction_id, kind, token, masked
+    ON CONFLICT ON CONSTRAINT business_key_once DO NOTHING
+"""
+
+# The columns of `fold_changed`, in order.
+IMAGES = """
+    RETURNING new.id, old.id IS NULL, new.workflow_id,
+           old.facility_id, new.facility_id, old.state, new.state,
+           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
+           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
+           old.dead_lettered_at, new.dead_lettered_at,
+           old.started_at, new.started_at, old.due_at, new.due_at,
+           old.stopped_at, new.stopped_at, old.sla, new.sla,
+           old.business_started_at, new.business_started_at,
+           old.business_due_at, new.business_due_at,
+           old.business_stopped_at, new.business_stopped_at,
+           old.business_sla, new.business_sla
+"""
+
+# What the catalogue says each event means: does it settle, reopen, start or stop a clock, and when is
+# a clock it starts due. The due time belongs to the start event alone (its facility, the target in
+# force at its moment), so it travels with that event and folding stays commutative.
+#
+# Arrays compare like tuples, so min(ARRAY[time, x]) is "x of the earliest". The ORDER BY of the
+# upsert fixes the lock order of concurrent folds.
+FOLD_TRANSACTIONS = (
+    """
+WITH ruled AS (
+    SELECT e.*,
+           CASE WHEN e.outcome = 6 THEN 7
+                WHEN e.outcome = 1 AND r.terminal_outcome > 0 THEN r.terminal_outcome + 4 END AS settles_as,
+           (r.reopens AND e.outcome IN (1, 2, 3, 4))
+           OR (r.terminal_outcome > 0 AND e.outcome IN (3, 4)) AS reopens,
+           r.starts_integration AS starts, r.stops_integration AS stops,
+           r.starts_business, r.stops_business,
+           CASE WHEN r.starts_integration THEN (
+               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds * 1000000
+                      ELSE (extract(epoch FROM catalog_due(t.measure, e.occurred_at,
+                                t.threshold_seconds, t.calendar_id, t.time_zone)) * 1000000)::bigint END
+                 FROM fold_target_rule t
+                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id AND t.clock = 1
+                  AND t.effective_from <= e.occurred_at
+                  AND (t.effective_to IS NULL OR t.effective_to > e.occurred_at)
+                LIMIT 1) END AS due_us,
+           CASE WHEN r.starts_business THEN (
+               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds * 1000000
+                      ELSE (extract(epoch FROM catalog_due(t.measure, e.occurred_at,
+                                t.threshold_seconds, t.calendar_id, t.time_zone)) * 1000000)::bigint END
+                 FROM fold_target_rule t
+                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id AND t.clock = 2
+                  AND t.effective_from <= e.occurred_at
+                  AND (t.effective_to IS NULL OR t.effective_to > e.occurred_at)
+                LIMIT 1) END AS business_due_us
+      FROM fold_new e LEFT JOIN fold_stage_rule r USING (stage_id)
+), summary AS (
+    SELECT transaction_id, min(workflow_id) AS workflow_id, min(correlation_id) AS correlation_id,
+           min(ARRAY[occurred_us, facility_id]) AS first, max(occurred_at) AS last_at,
+           min(ARRAY[occurred_us, due_us]) FILTER (WHERE starts) AS start,
+           min(occurred_at) FILTER (WHERE stops AND outcome = 1) AS stopped_at,
+           min(ARRAY[occurred_us, business_due_us]) FILTER (WHERE starts_business) AS business_start,
+           min(occurred_at) FILTER (WHERE stops_business AND outcome = 1) AS business_stopped_at,
+           max(ARRAY[occurred_us, settles_as]) FILTER (WHERE settles_as IS NOT NULL) AS settled,
+           max(occurred_at) FILTER (WHERE reopens) AS reopened_at,
+           max(ARRAY[rank, occurred_us]) FILTER (WHERE outcome = 1) AS progress,
+           min(occurred_at) FILTER (WHERE outcome = 3) AS failed_at,
+           min(occurred_at) FILTER (WHERE outcome = 4) AS dead_lettered_at,
+           max(ARRAY[occurred_us, amount_minor, COALESCE(amount_kind, 0)]) FILTER (WHERE amount_minor IS NOT NULL) AS amount,
+           min(service_date) AS service_date, count(*) AS events, max(attempt) AS attempts,
+           count(*) FILTER (WHERE outcome = 2) AS retries,
+           count(*) FILTER (WHERE outcome = 5) AS manual_touches, bool_and(backfill) AS backfill
+      FROM ruled GROUP BY transaction_id
+), trouble AS (
+    SELECT DISTINCT ON (transaction_id) transaction_id, rank AS trouble_rank,
+           occurred_at AS trouble_at, outcome AS trouble_as, interface_id AS trouble_interface_id,
+           error_standard, error_code, error_location
+      FROM fold_new WHERE outcome IN (2, 3, 4)
+     ORDER BY transaction_id, rank DESC, occurred_at DESC, outcome DESC,
+           COALESCE(error_standard, '') DESC, COALESCE(error_code, '') DESC,
+           COALESCE(error_location, '') DESC, COALESCE(interface_id, 0) DESC
+), paid_by AS (
+    SELECT DISTINCT ON (transaction_id) transaction_id, occurred_at AS payer_at, payer
+      FROM fold_new WHERE payer IS NOT NULL
+     ORDER BY transaction_id, occurred_at DESC, payer DESC
+), folded AS (
+    INSERT INTO telemetry_transaction AS t (
+           id, workflow_id, facility_id, correlation_id, first_at, last_at,
+           started_at, due_at, stopped_at,
+           business_started_at, business_due_at, business_stopped_at,
+           settled_at, settled_as, reopened_at, progress_rank, progress_at,
+           trouble_rank, trouble_at, trouble_as, trouble_interface_id,
+           error_standard, error_code, error_location, failed_at, dead_lettered_at,
+           amount_at, amount_minor, amount_kind, payer_at, payer, service_date,
+           events, attempts, retries, manual_touches, backfill)
+    SELECT transaction_id, workflow_id, first[2], correlation_id, telemetry_at(first[1]), last_at,
+           telemetry_at(start[1]), telemetry_at(start[2]), stopped_at,
+           telemetry_at(business_start[1]), telemetry_at(business_start[2]), business_stopped_at,
+           telemetry_at(settled[1]), settled[2], reopened_at, progress[1], telemetry_at(progress[2]),
+           trouble_rank, trouble_at, trouble_as, trouble_interface_id,
+           error_standard, error_code, error_location, failed_at, dead_lettered_at,
+           telemetry_at(amount[1]), amount[2], NULLIF(amount[3], 0), payer_at, payer, service_date,
+           events, attempts, retries, manual_touches, backfill
+      FROM summary LEFT JOIN trouble USING (transaction_id) LEFT JOIN paid_by USING (transaction_id)
+     ORDER BY transaction_id
+        ON CONFLICT (id) DO UPDATE SET
+           facility_id = CASE WHEN (excluded.first_at, excluded.facility_id) < (t.first_at, t.facility_id)
+               THEN excluded.facility_id ELSE t.facility_id END,
+           first_at = LEAST(t.first_at, excluded.first_at),
+           last_at = GREATEST(t.last_at, excluded.last_at),
+           due_at = CASE WHEN t.started_at IS NULL OR excluded.started_at < t.started_at THEN excluded.due_at
+               WHEN excluded.started_at = t.started_at THEN LEAST(t.due_at, excluded.due_at)
+               ELSE t.due_at END,
+           started_at = LEAST(t.started_at, excluded.started_at),
+           stopped_at = LEAST(t.stopped_at, excluded.stopped_at),
+           business_due_at = CASE
+               WHEN t.business_started_at IS NULL OR excluded.business_started_at < t.business_started_at
+               THEN excluded.business_due_at
+               WHEN excluded.business_started_at = t.business_started_at
+               THEN LEAST(t.business_due_at, excluded.business_due_at)
+               ELSE t.business_due_at END,
+           business_started_at = LEAST(t.business_started_at, excluded.business_started_at),
+           business_stopped_at = LEAST(t.business_stopped_at, excluded.business_stopped_at),
+           settled_as = CASE WHEN t.settled_at IS NULL
+               OR (excluded.settled_at, excluded.settled_as) > (t.settled_at, t.settled_as)
+               THEN excluded.settled_as ELSE t.settled_as END,
+           settled_at = GREATEST(t.settled_at, excluded.settled_at),
+           reopened_at = GREATEST(t.reopened_at, excluded.reopened_at),
+           progress_at = CASE WHEN t.progress_rank IS NULL
+               OR (excluded.progress_rank, excluded.progress_at) > (t.progress_rank, t.progress_at)
+               THEN excluded.progress_at ELSE t.progress_at END,
+           progress_rank = GREATEST(t.progress_rank, excluded.progress_rank),
+           (trouble_rank, trouble_at, trouble_as, trouble_interface_id,
+            error_standard, error_code, error_location) = (SELECT
+               w.trouble_rank, w.trouble_at, w.trouble_as, w.trouble_interface_id,
+               w.error_standard, w.error_code, w.error_location
+              FROM (VALUES
+               (t.trouble_rank, t.trouble_at, t.trouble_as, t.trouble_interface_id,
+                t.error_standard, t.error_code, t.error_location),
+               (excluded.trouble_rank, excluded.trouble_at, excluded.trouble_as,
+                excluded.trouble_interface_id, excluded.error_standard, excluded.error_code,
+                excluded.error_location)) AS w (trouble_rank, trouble_at, trouble_as,
+                trouble_interface_id, error_standard, error_code, error_location)
+             ORDER BY w.trouble_rank DESC NULLS LAST, w.trouble_at DESC, w.trouble_as DESC,
+                COALESCE(w.error_standard, '') DESC, COALESCE(w.error_code, '') DESC,
+                COALESCE(w.error_location, '') DESC, COALESCE(w.trouble_interface_id, 0) DESC
+             LIMIT 1),
+           failed_at = LEAST(t.failed_at, excluded.failed_at),
+           dead_lettered_at = LEAST(t.dead_lettered_at, excluded.dead_lettered_at),
+           amount_kind = CASE WHEN t.amount_at IS NULL
+               OR (excluded.amount_at, excluded.amount_minor, COALESCE(excluded.amount_kind, 0))
+                  > (t.amount_at, t.amount_minor, COALESCE(t.amount_kind, 0))
+               THEN excluded.amount_kind ELSE t.amount_kind END,
+           amount_minor = CASE WHEN t.amount_at IS NULL
+               OR (excluded.amount_at, excluded.amount_minor) > (t.amount_at, t.amount_minor)
+               THEN excluded.amount_minor ELSE t.amount_minor END,
+           amount_at = GREATEST(t.amount_at, excluded.amount_at),
+           payer = CASE WHEN t.payer_at IS NULL
+               OR (excluded.payer_at, excluded.payer) > (t.payer_at, t.payer)
+               THEN excluded.payer ELSE t.payer END,
+           payer_at = GREATEST(t.payer_at, excluded.payer_at),
+           service_date = LEAST(t.service_date, excluded.service_date),
+           events = t.events + excluded.events,
+           attempts = GREATEST(t.attempts, excluded.attempts),
+           retries = t.retries + excluded.retries,
+           manual_touches = t.manual_touches + excluded.manual_touches,
+           backfill = t.backfill AND excluded.backfill
+"""
+    + IMAGES
+    + """)
+INSERT INTO fold_changed SELECT * FROM folded
+"""
+)
+
+# SKIP LOCKED leaves a transaction that a fold holds to the next look. The generated columns `sla` and
+# `business_sla` read the mark: overdue_at >= due_at is a breach.
+MARK_OVERDUE = (
+    """
+WITH late AS MATERIALIZED (
+    SELECT id FROM telemetry_transaction
+     WHERE (sla = 0 AND due_at <= now()) OR (business_sla = 0 AND business_due_at <= now())
+     LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+), marked AS (
+    UPDATE telemetry_transaction t
+       SET overdue_at = CASE WHEN t.sla = 0 AND t.due_at <= now() THEN now() ELSE t.overdue_at END,
+           business_overdue_at = CASE WHEN t.business_sla = 0 AND t.business_due_at <= now()
+               THEN now() ELSE t.business_overdue_at END
+      FROM late WHERE t.id = late.id
+"""
+    + IMAGES
+    + """)
+INSERT INTO fold_changed SELECT * FROM marked
+"""
+)
+
+TALLY = """
+SELECT s.batch, count(*) AS sent, count(e.n) AS stored
+  FROM fold_stage s LEFT JOIN fold_let_in e USING (n)
+ GROUP BY s.batch
+"""
+
+# Read only when something was not stored: what came again under a known key with another body.
+CONFLICTS = """
+WITH refused AS MATERIALIZED (
+    SELECT s.n, s.batch, s.event_key, s.event_id, s.facility_id, s.digest
+      FROM fold_stage s WHERE NOT EXISTS (SELECT FROM fold_let_in e WHERE e.n = s.n)
+)
+SELECT r.batch, r.event_id, r.facility_id,
+       lpad(to_hex(k.digest), 16, '0') AS first_digest,
+       lpad(to_hex(r.digest), 16, '0') AS second_digest
+  FROM refused r JOIN telemetry_eventkey k USING (event_key)
+ WHERE r.digest <> k.digest
+ ORDER BY r.n
+"""
+
+# A rebuild forgets the transactions whose whole history is still kept, and folds that history again.
+# What began before the oldest kept day stays as it is: its first events are gone.
+FORGET = "DELETE FROM telemetry_transaction WHERE first_at >= %(horizon)s"
+RECALL = """
+INSERT INTO fold_new
+SELECT e.event_key, e.transaction_id, e.occurred_at, (extract(epoch FROM e.occurred_at) * 1000000)::bigint,
+       e.workflow_id, e.facility_id, e.interface_id, e.stage_id, e.rank, e.outcome, e.attempt,
+       e.amount_kind, e.backfill, e.amount_minor, e.service_date, e.correlation_id, e.payer,
+       e.error_standard, e.error_code, e.error_location
+  FROM telemetry_event e
+ WHERE NOT EXISTS (SELECT FROM telemetry_transaction t WHERE t.id = e.transaction_id)
+"""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many of one journal row's events were new."""
+
+    batch: int
+    sent: int
+    stored: int
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A known (source, id) that came again with another body; digests in hexadecimal."""
+
+    batch: int
+    event_id: str
+    facility_id: int | None
+    first_digest: str
+    second_digest: str
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """A claimed journal row, decoded."""
+
+    batch: int
+    source_id: int
+    received_us: int
+    events: Sequence[CanonicalEvent]
+
+
+def prepare_session() -> None:
+    """Make the session tables and copy the catalogue's rules when they changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(PREPARE_SESSION)
+        cursor.execute(RULES_ARE_STALE)
+        if cursor.fetchone() == (True,):
+            cursor.execute(REFRESH_RULES)
+
+
+def fold_events(rows: Sequence[JournalRow]) -> tuple[list[Tally], list[Conflict]]:
+    """Let the new events of these journal rows in and fold them into their transactions."""
+    copy_rows(COPY_STAGE, stage_text(rows))
+    if keys := key_text(rows):
+        copy_rows(COPY_KEYS, [keys])
+    execute(LET_IN)
+    if keys:
+        execute(KEEP_BUSINESS_KEYS)
+    fold_transactions()
+    return tally()
+
+
+def fold_transactions() -> None:
+    """Fold whatever `fold_new` holds; leaves the before and after images in `fold_changed`."""
+    execute(FOLD_TRANSACTIONS)
+
+
+def refold(*, horizon: datetime) -> int:
+    """Fold every transaction that began at or after `horizon` again from its events."""
+    execute(FORGET, {"horizon": horizon})
+    events = execute(RECALL)
+    fold_transactions()
+    return events
+
+
+def mark_overdue(*, rows: int) -> int:
+    """Mark up to `rows` open transactions that are past due; images go to `fold_changed`."""
+    return execute(MARK_OVERDUE, {"rows": rows})
+
+
+def tally() -> tuple[list[Tally], list[Conflict]]:
+    """Count what was stored per journal row, from what the database let in."""
+    tallies = fetch_all(TALLY, {}, row=Tally)
+    if all(one.sent == one.stored for one in tallies):
+        return tallies, []
+    return tallies, fetch_all(CONFLICTS, {}, row=Conflict)
+
+
+def event_days(rows: Iterable[JournalRow]) -> set[date]:
+    """The UTC days these events fall on: each needs its partition."""
+    days = {
+        event.occurred_at // DAY_US for row in rows for event in row.events if event.kind == STAGE
+    }
+    return {EPOCH_DAY + timedelta(days=day) for day in days}
+
+
+def stage_text(rows: Iterable[JournalRow]) -> Iterator[bytes]:
+    """COPY text of the staging table; NULL is the empty field."""
+    n = 0
+    for row in rows:
+        head = f"{row.batch}\t{row.received_us}\t{row.source_id}"
+        lines = [
+            f"{n + offset}\t{head}\t{stage_line(event)}\n"
+            for offset, event in enumerate(row.events)
+        ]
+        n += len(lines)
+        yield "".join(lines).encode()
+
+
+def stage_line(event: CanonicalEvent) -> str:
+    """One event as COPY fields. Accepted text holds no control characters, so only `\\` escapes."""
+    standard, code, location = (event.error or ("", "", ""))[:3]
+    line = "\t".join(
+        [
+            str(event.kind),
+            event.event_key,
+            str(event.digest),
+            event.transaction_id,
+            str(event.occurred_at),
+            text(event.workflow_id),
+            text(event.facility_id),
+            text(event.interface_id),
+            text(event.stage_id),
+            str(event.rank),
+            str(event.outcome),
+            str(event.attempt),
+            text(event.amount_minor),
+            text(event.amount_kind),
+            event.event_id,
+            event.ce_source,
+            event.correlation_id,
+            standard,
+            code,
+            location,
+            event.payer or "",
+            event.service_date or "",
+            event.contract_version or "",
+            "t" if event.backfill else "f",
+            msgspec.json.encode(event.data).decode() if event.data else "",
+        ]
+    )
+    return line.replace("\\", "\\\\") if "\\" in line else line
+
+
+def text(value: int | None) -> str:
+    """A number as a COPY field."""
+    return "" if value is None else str(value)
+
+
+def key_text(rows: Iterable[JournalRow]) -> bytes:
+    """COPY text of the business keys; a key repeated along a transaction is sent once."""
+    lines = {
+        f"{event.event_key}\t{event.transaction_id}\t{kind}\t\\\\x{token}\t{masked}\n"
+        for row in rows
+        for event in row.events
+        if event.business_keys
+        for kind, token, masked in event.business_keys
+    }
+    return "".join(lines).encode()

@@ -1,0 +1,132 @@
+"""The journal as a queue: claim waiting rows, mark what became of them.
+
+A claim is a row lock inside the fold's transaction, so a killed worker gives its rows back by dying.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.core.db import execute, fetch_all, fetch_one, fetch_value
+
+# The oldest rows nobody else holds, up to about %(events)s events. The running sum may pass the limit
+# by one row, so a single row larger than the limit is still claimed.
+CLAIM = """
+WITH free AS MATERIALIZED (
+    SELECT id, events FROM telemetry_ingestbatch WHERE state = 0
+     ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+), running AS (
+    SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM free
+)
+SELECT b.id, b.source_id, (extract(epoch FROM b.received_at) * 1000000)::bigint AS received_us, b.body
+  FROM running JOIN telemetry_ingestbatch b USING (id)
+ WHERE before < %(events)s
+ ORDER BY id
+"""
+
+CLAIM_ONE = """
+SELECT id, source_id, (extract(epoch FROM received_at) * 1000000)::bigint AS received_us, body
+  FROM telemetry_ingestbatch WHERE id = %(id)s AND state = 0 FOR UPDATE SKIP LOCKED
+"""
+
+MARK_FOLDED = """
+UPDATE telemetry_ingestbatch b
+   SET state = 1, folded_at = clock_timestamp(), stored = r.stored, duplicates = r.duplicates,
+       conflicts = r.conflicts, error = NULL
+  FROM unnest(%(ids)s::uuid[], %(stored)s::integer[], %(duplicates)s::integer[], %(conflicts)s::integer[])
+       AS r (id, stored, duplicates, conflicts)
+ WHERE b.id = r.id
+"""
+
+MARK_FAILED = """
+UPDATE telemetry_ingestbatch
+   SET attempts = attempts + 1, error = left(%(error)s, 500),
+       state = CASE WHEN attempts + 1 >= %(limit)s THEN 2 ELSE 0 END
+ WHERE id = %(id)s AND state = 0
+"""
+
+RETRY_FAILED = "UPDATE telemetry_ingestbatch SET state = 0, attempts = 0 WHERE state = 2"
+
+WAITING_IDS = """
+SELECT array_agg(id) FROM (
+    SELECT id FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT %(rows)s) AS oldest
+"""
+
+LAG = """
+SELECT count(*) AS batches, COALESCE(sum(events), 0)::bigint AS events,
+       COALESCE(extract(epoch FROM clock_timestamp() - min(received_at)), 0)::float8 AS oldest_seconds,
+       (SELECT count(*) FROM telemetry_ingestbatch WHERE state = 2) AS failed
+  FROM telemetry_ingestbatch WHERE state = 0
+"""
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class ClaimedBatch:
+    """A journal row held by this transaction; `received_us` is microseconds since 1970."""
+
+    id: UUID
+    source_id: int
+    received_us: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What folding one journal row gave."""
+
+    id: UUID
+    stored: int
+    duplicates: int
+    conflicts: int
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far the fold is behind: waiting rows and events, age of the oldest, rows given up."""
+
+    batches: int
+    events: int
+    oldest_seconds: float
+    failed: int
+
+
+def claim(*, events: int, rows: int = 2_000, only: UUID | None = None) -> list[ClaimedBatch]:
+    """Hold the oldest waiting rows until the transaction ends; skips what another worker holds."""
+    if only is not None:
+        return fetch_all(CLAIM_ONE, {"id": only}, row=ClaimedBatch)
+    return fetch_all(CLAIM, {"events": events, "rows": rows}, row=ClaimedBatch)
+
+
+def mark_folded(results: Sequence[BatchResult]) -> None:
+    """Close claimed rows with what was stored, known already and in conflict."""
+    execute(
+        MARK_FOLDED,
+        {
+            "ids": [one.id for one in results],
+            "stored": [one.stored for one in results],
+            "duplicates": [one.duplicates for one in results],
+            "conflicts": [one.conflicts for one in results],
+        },
+    )
+
+
+def mark_failed(batch: UUID, error: str) -> None:
+    """Note why a row did not fold; after three attempts it waits for a person (state failed)."""
+    execute(MARK_FAILED, {"id": batch, "error": error, "limit": ATTEMPTS})
+
+
+def retry_failed() -> int:
+    """Give every failed row another three attempts."""
+    return execute(RETRY_FAILED)
+
+
+def waiting_ids(rows: int) -> list[UUID]:
+    """The oldest waiting rows, claimed or not."""
+    return fetch_value(WAITING_IDS, {"rows": rows}) or []
+
+
+def lag() -> Lag:
+    """How far the fold is behind right now."""
+    return fetch_one(LAG, {}, row=Lag)
