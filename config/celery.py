@@ -1,11 +1,50 @@
 """The Celery app: doorbells only, since PostgreSQL carries the work."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import celeryd_init, setup_logging
+from kombu.transport import redis as kombu_redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("throughline")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+# The versions whose workers exit when Redis dies under them; tests/house/test_celery.py fails on
+# any other, so that the patch below is removed with the fault.
+FAULTY = {"celery": "5.7.0", "kombu": "5.7.0"}
+
+
+@celeryd_init.connect
+def wait_longer_than_brpop(conf: Any, **_: Any) -> None:
+    """A worker blocks in BRPOP for a second: the publishers' half second would cut it off."""
+    patience = {"socket_timeout": 5, "socket_connect_timeout": 2}
+    conf.broker_transport_options = {**conf.broker_transport_options, **patience}
+
+
+@setup_logging.connect
+def keep_django_logging(**_: Any) -> None:
+    """Connected so that Celery leaves the JSON logs of the settings alone."""
+
+
+def survive_lost_broker() -> None:
+    """Make a connection error of what Celery 5.7.0 turns into the end of the worker.
+
+    After a lost connection it collects the transport and then closes it; closing restores unacked
+    messages, which asks the collected transport for its host and raises AttributeError. Celery
+    recovers from connection errors, and only from those.
+    """
+    original = kombu_redis.Channel._connparams
+
+    def connparams(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.connection.client is None:
+            raise kombu_redis.exceptions.ConnectionError("the transport is already collected")
+        return original(self, *args, **kwargs)
+
+    kombu_redis.Channel._connparams = connparams
+
+
+survive_lost_broker()

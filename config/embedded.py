@@ -28,6 +28,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.secrets import ensure_secrets
+
 PROJECT = Path(__file__).resolve().parent.parent
 DATABASE = "throughline"
 # sun_path holds 107 bytes; the longest name we put in the directory is ".s.PGSQL.5432.lock".
@@ -418,6 +420,7 @@ def start(where: Place | None = None) -> Place:
     where = where or place()
     with explained(where):
         prepare(where)
+        ensure_secrets(where.var)
         with locked(where):
             for server in SERVERS:
                 start_server(server, where)

@@ -1,18 +1,47 @@
-"""All settings, from the environment; docs/operations.md lists every variable."""
+"""All settings, from the environment; docs/operations.md lists every variable.
 
+Safe by default: without secrets nothing starts, and cookies, redirects and HSTS assume TLS until
+THROUGHLINE_HTTPS=0 says that this instance is reached over plain http on its own machine.
+"""
+
+import importlib.util
 import os
 from pathlib import Path
 
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
 from config import embedded
-from config.env import database, flag, words
+from config.env import database, flag, number, words
+from config.secrets import MissingSecret, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = embedded.var_directory()
-DEMO = flag("THROUGHLINE_DEMO")
-SECRET_KEY = os.environ.get("THROUGHLINE_SECRET_KEY", "skeleton")
-DEBUG = False
-ALLOWED_HOSTS = words("THROUGHLINE_ALLOWED_HOSTS") or ["localhost", "127.0.0.1"]
 
+# -- Throughline's own -------------------------------------------------------------------------
+
+THROUGHLINE_DEMO = flag("THROUGHLINE_DEMO")
+THROUGHLINE_HTTPS = flag("THROUGHLINE_HTTPS", default=not THROUGHLINE_DEMO)
+THROUGHLINE_EVENT_RETENTION_DAYS = number("THROUGHLINE_EVENT_RETENTION_DAYS", 400)
+THROUGHLINE_MAX_FUTURE_SECONDS = number("THROUGHLINE_MAX_FUTURE_SECONDS", 300)
+THROUGHLINE_CURRENCY = os.environ.get("THROUGHLINE_CURRENCY", "USD")
+THROUGHLINE_MAX_BODY_BYTES = number("THROUGHLINE_MAX_BODY_BYTES", 10 * 2**20)
+THROUGHLINE_MAX_INFLATED_BYTES = number("THROUGHLINE_MAX_INFLATED_BYTES", 32 * 2**20)
+
+try:
+    SECRET_KEY = secret("THROUGHLINE_SECRET_KEY", var=VAR)
+    # Keys the tokens under which business identifiers are stored and searched.
+    TOKEN_KEY = bytes.fromhex(secret("THROUGHLINE_TOKEN_KEY", var=VAR))
+except MissingSecret as error:
+    raise ImproperlyConfigured(str(error)) from None
+except ValueError:
+    raise ImproperlyConfigured("THROUGHLINE_TOKEN_KEY must be hexadecimal.") from None
+
+# -- Django ------------------------------------------------------------------------------------
+
+DEBUG = THROUGHLINE_DEMO and flag("THROUGHLINE_DEBUG")
+ALLOWED_HOSTS = words("THROUGHLINE_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = words("THROUGHLINE_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -38,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "apps.core.headers.headers_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -63,22 +93,137 @@ TEMPLATES = [
         },
     }
 ]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# -- Data --------------------------------------------------------------------------------------
+
 DATABASES = {"default": database(os.environ.get("DATABASE_URL") or embedded.postgres_url())}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+# Per process and never in Redis: signing in must not depend on the broker.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# The ingest endpoint bounds bodies itself; Django's own limit must not be lower than ours.
+DATA_UPLOAD_MAX_MEMORY_SIZE = THROUGHLINE_MAX_BODY_BYTES
+
+# -- People ------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
+# guardian would add an active account of this name, which could be granted facilities.
 ANONYMOUS_USER_NAME = None
+PASSWORD_HASHERS = [
+    *(
+        ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+        if importlib.util.find_spec("argon2")
+        else []
+    ),
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
+SESSION_COOKIE_AGE = 12 * 3600
 
-LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
-USE_TZ = True
+# -- The browser -------------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = THROUGHLINE_HTTPS
+# The prefix makes browsers refuse the cookie from any other host or over plain http.
+SESSION_COOKIE_NAME = "__Host-throughline" if THROUGHLINE_HTTPS else "throughline"
+CSRF_COOKIE_NAME = "__Host-csrf" if THROUGHLINE_HTTPS else "csrf"
+# htmx sends the token from the page, so no script needs to read the cookie.
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = number("THROUGHLINE_HSTS_SECONDS", 365 * 86400) if THROUGHLINE_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
+SECURE_REFERRER_POLICY = "same-origin"
+# Load balancers probe these two over plain http, from inside.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Only behind a proxy that sets this header itself; otherwise any client could claim TLS.
+if flag("THROUGHLINE_BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+# The hash is that of the empty string: Plotly adds one empty <style> and fills it by script.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF, "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 
-REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url()
-CELERY_BROKER_URL = REDIS_URL
+# -- Celery: doorbells only, so losing any of them costs nothing (docs/operations.md) ------------
+
+CELERY_BROKER_URL = os.environ.get("REDIS_URL") or embedded.redis_url()
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_DEFAULT_QUEUE = "bell"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_ENABLE_UTC = True
+# Not task_publish_retry=False: that falls through to redis-py's own, slower, retries.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0, "interval_start": 0}
+# For everybody who publishes; config.celery gives workers longer ones, above BRPOP's 1 s.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "visibility_timeout": 300,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 8
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KB, looked at after each task
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_SOFT_TIME_LIMIT = 50
+CELERY_TASK_TIME_LIMIT = 60
+# Every periodic bell expires before two more are due, so an outage leaves no pile behind.
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "pipeline.sweep", "schedule": 2.0, "options": {"expires": 4}},
+    "maintain": {"task": "pipeline.maintain", "schedule": 300.0, "options": {"expires": 290}},
+}
+
+# -- Logs --------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("THROUGHLINE_LOG_LEVEL", "INFO")},
+    "loggers": {
+        # One line for each bell would be most of the log.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}

@@ -1,27 +1,57 @@
-"""Real PostgreSQL and Valkey for every test, started once per run below var/test."""
+"""Real PostgreSQL and Valkey for every test, started once a run below $THROUGHLINE_VAR/test.
+
+The environment is set before pytest-django reads the settings, so nothing of the machine's own
+configuration reaches a test.
+"""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("THROUGHLINE_VAR") or PROJECT / "var").absolute() / "test"
-os.environ["THROUGHLINE_VAR"] = str(VAR)
 
-from collections.abc import Iterator  # noqa: E402
+for name in [name for name in os.environ if name.startswith("THROUGHLINE_")]:
+    if name != "THROUGHLINE_SERVER_ACCOUNT":
+        del os.environ[name]
+os.environ |= {
+    "THROUGHLINE_VAR": str(VAR),
+    "THROUGHLINE_SECRET_KEY": "only-for-tests-" + "t" * 40,
+    "THROUGHLINE_TOKEN_KEY": "00" * 32,
+    "THROUGHLINE_HTTPS": "0",
+}
 
 import pytest  # noqa: E402
+from hypothesis import settings as hypothesis_settings  # noqa: E402
 
 from config import embedded  # noqa: E402
 
+# The same examples in every run, so a red test is red for everybody.
+hypothesis_settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+hypothesis_settings.load_profile("fixed")
+
+
+def pytest_configure() -> None:
+    """Trade what tests do not measure (slow password hashes, hashed static names) for speed."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[None]:
-    """Left running between runs would be faster but would hide what a clean start breaks."""
-    embedded.start()
-    yield
+def services() -> Iterator[embedded.Place]:
+    """PostgreSQL and Valkey, unless DATABASE_URL and REDIS_URL name others."""
+    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+        yield embedded.place()
+        return
+    yield embedded.start()
     embedded.stop()
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(services: None, django_db_setup: None) -> None:
-    """The test database needs the server first."""
+def django_db_modify_db_settings(services: embedded.Place) -> None:
+    """pytest-django asks for this before it creates the test database: servers come first."""

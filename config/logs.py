@@ -1,0 +1,44 @@
+"""Structured logs: one JSON object a line, with nothing in it that could be about a patient.
+
+No query strings, bodies, headers or exception texts: a database error quotes the values it was
+given. What is left (the type, the constraint, where in our code) is what finds the fault.
+"""
+
+import json
+import logging
+import os
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+PROCESS = os.environ.get("THROUGHLINE_PROCESS", "shell")
+# Attributes that callers may add with extra={...}; everything else stays out.
+EXTRA = ("status_code", "source", "batch", "events", "seconds", "lag", "attempt", "count", "kind")
+FRAMES = 12
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "process": PROCESS,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: record.__dict__[name] for name in EXTRA if name in record.__dict__}
+        if record.exc_info and record.exc_info[1]:
+            line["error"] = described(record.exc_info[1])
+        return json.dumps(line, default=str)
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """What an exception is and where it was raised, without its text."""
+    diagnostic = getattr(error.__cause__ or error, "diag", None)
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    return {
+        "type": f"{type(error).__module__}.{type(error).__qualname__}",
+        "sqlstate": getattr(diagnostic, "sqlstate", None),
+        "constraint": getattr(diagnostic, "constraint_name", None),
+        "where": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
