@@ -1,0 +1,23 @@
+"""The formats ingest understands: bytes in, events or refusals out. One module and one line each."""
+
+from collections.abc import Callable, Mapping
+
+from apps.telemetry.formats import cloudevents
+from apps.telemetry.formats.cloudevents import Reading, Unreadable
+
+Reader = Callable[[bytes, Mapping[str, str]], list[Reading]]
+
+READERS: dict[str, Reader] = {
+    "application/cloudevents+json": cloudevents.structured,
+    "application/cloudevents-batch+json": cloudevents.batch,
+    "application/x-ndjson": cloudevents.lines,
+}
+
+__all__ = ["READERS", "Reader", "Reading", "Unreadable", "reader_for"]
+
+
+def reader_for(media_type: str, headers: Mapping[str, str]) -> Reader | None:
+    """The reader of a media type; attributes in headers make any other one binary mode."""
+    if reader := READERS.get(media_type.partition(";")[0].strip().lower()):
+        return reader
+    return cloudevents.binary if any(name.startswith("ce-") for name in headers) else None
