@@ -1,0 +1,30 @@
+"""What is configured: places, systems, workflows, targets and calendars (docs/catalog.md)."""
+
+from apps.catalog.models.calendars import (
+    BusinessCalendar,
+    CalendarHoliday,
+    CalendarHours,
+    CalendarSpan,
+)
+from apps.catalog.models.places import Facility, FacilityAlias
+from apps.catalog.models.records import CatalogVersion, SeedRecord
+from apps.catalog.models.systems import Interface, System, Team
+from apps.catalog.models.workflows import Clock, SlaTarget, Stage, Workflow
+
+__all__ = [
+    "BusinessCalendar",
+    "CalendarHoliday",
+    "CalendarHours",
+    "CalendarSpan",
+    "CatalogVersion",
+    "Clock",
+    "Facility",
+    "FacilityAlias",
+    "Interface",
+    "SeedRecord",
+    "SlaTarget",
+    "Stage",
+    "System",
+    "Team",
+    "Workflow",
+]

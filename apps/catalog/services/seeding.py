@@ -1,0 +1,342 @@
+"""Loading the catalogue's data files: what is new arrives, what operators changed stays.
+
+Each row written is remembered with a digest of its values (SeedRecord). On the next run a row is
+updated only while it still is as the seed left it; an edited one is kept and reported, a deleted one
+is not brought back. A second run writes nothing.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+
+from apps.catalog import models as catalog
+from apps.catalog.models import SeedRecord, SlaTarget
+from apps.catalog.services.spans import refresh_spans
+from apps.core.db import fetch_value
+
+SEED = Path(__file__).parent.parent / "seed"
+# Before any telemetry that can still arrive, so that back-filled history has targets, too.
+TARGETS_FROM = datetime(2024, 1, 1, tzinfo=UTC)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A model, the fields that name its rows, and which fields name rows of other kinds."""
+
+    name: str
+    model: type[models.Model]
+    key: tuple[str, ...]
+    references: Mapping[str, str] = field(default_factory=dict)
+
+
+# In the order in which they may refer to each other. Facilities refer to facilities above them.
+KINDS = (
+    Kind("system", catalog.System, ("code",)),
+    Kind("team", catalog.Team, ("code",)),
+    Kind("calendar", catalog.BusinessCalendar, ("code",)),
+    Kind(
+        "hours", catalog.CalendarHours, ("calendar", "weekday", "opens"), {"calendar": "calendar"}
+    ),
+    Kind("holiday", catalog.CalendarHoliday, ("calendar", "date"), {"calendar": "calendar"}),
+    Kind("facility", catalog.Facility, ("code",), {"parent": "facility", "calendar": "calendar"}),
+    Kind(
+        "alias",
+        catalog.FacilityAlias,
+        ("system", "alias"),
+        {"system": "system", "facility": "facility"},
+    ),
+    Kind("workflow", catalog.Workflow, ("code",)),
+    Kind(
+        "stage", catalog.Stage, ("workflow", "code"), {"workflow": "workflow", "system": "system"}
+    ),
+    Kind(
+        "clock",
+        catalog.Clock,
+        ("workflow", "kind"),
+        {"workflow": "workflow", "start_stage": "stage", "stop_stage": "stage"},
+    ),
+    Kind(
+        "interface",
+        catalog.Interface,
+        ("code",),
+        {
+            "source": "system",
+            "target": "system",
+            "workflow": "workflow",
+            "business_owner": "team",
+            "technical_owner": "team",
+        },
+    ),
+)
+
+
+@dataclass
+class SeedReport:
+    """What a run did. `kept` names rows that differ from the seed because somebody edited them."""
+
+    created: int = 0
+    updated: int = 0
+    kept: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    spans: int = 0
+
+
+@dataclass
+class Seeding:
+    """One run: the ids of every row by its name, what earlier runs wrote, and the report."""
+
+    ids: dict[str, dict[str, int]] = field(default_factory=dict)
+    written: dict[tuple[str, str], SeedRecord] = field(default_factory=dict)
+    report: SeedReport = field(default_factory=SeedReport)
+
+
+@transaction.atomic
+def seed(*, directory: Path = SEED) -> SeedReport:
+    """Bring the catalogue up to the data files without touching what operators changed."""
+    run = Seeding(written={(r.kind, r.key): r for r in SeedRecord.objects.all()})
+    rows, targets = load_rows(directory)
+    for kind in KINDS:
+        seed_kind(kind, rows[kind.name], run)
+    seed_targets(targets, run)
+    run.report.spans = refresh_spans()
+    return run.report
+
+
+def seed_kind(kind: Kind, rows: Sequence[Row], run: Seeding) -> None:
+    """Compare every row of a kind with what is stored, and write the differences."""
+    stored = stored_rows(kind, run)
+    ids = run.ids.setdefault(kind.name, {})
+    ids.update({key: row.pk for key, (row, _) in stored.items()})
+    for row in rows:
+        key = key_of(kind, row)
+        if key in stored:
+            reconcile(kind, row, *stored[key], run)
+        elif (kind.name, key) in run.written:
+            run.report.left_out.append(f"{kind.name} {key}")
+        else:
+            ids[key] = create(kind, row, run)
+
+
+def stored_rows(kind: Kind, run: Seeding) -> dict[str, tuple[models.Model, Row]]:
+    """The rows in the database by key, each with its values in the seed's terms."""
+    stored = {row.pk: row for row in kind.model._default_manager.all()}
+    own_names: dict[int, str] = {}
+    if kind.key == ("code",):
+        own_names = {pk: row.code for pk, row in stored.items()}  # type: ignore[attr-defined]
+    names = {
+        other: {pk: key for key, pk in run.ids[other].items()} if other in run.ids else own_names
+        for other in kind.references.values()
+    }
+    result = {}
+    for row in stored.values():
+        values = {
+            name: names[kind.references[name]].get(getattr(row, f"{name}_id"))
+            if name in kind.references
+            else getattr(row, name)
+            for name in seeded_fields(kind)
+        }
+        result[key_of(kind, values)] = (row, values)
+    return result
+
+
+def reconcile(kind: Kind, row: Row, stored: models.Model, values: Row, run: Seeding) -> None:
+    """A row that exists: adopt it, update it, or keep an operator's edit."""
+    key = key_of(kind, row)
+    wanted = {**values, **row}
+    if wanted == values:
+        remember(kind.name, key, values, run)
+        return
+    record = run.written.get((kind.name, key))
+    if record is None or record.digest != digest(values):
+        run.report.kept.append(f"{kind.name} {key}")
+        return
+    for name, value in row.items():
+        setattr(stored, *column_and_value(kind, name, value, run))
+    stored.save()
+    remember(kind.name, key, wanted, run)
+    run.report.updated += 1
+
+
+def create(kind: Kind, row: Row, run: Seeding) -> int:
+    """Store a new row and remember it."""
+    new = kind.model(**dict(column_and_value(kind, *item, run) for item in row.items()))
+    new.save()
+    defaults = {
+        name: getattr(new, name) for name in seeded_fields(kind) if name not in kind.references
+    }
+    blank = dict.fromkeys(kind.references)
+    remember(kind.name, key_of(kind, row), {**blank, **defaults, **row}, run)
+    run.report.created += 1
+    return int(new.pk)
+
+
+def column_and_value(kind: Kind, name: str, value: Any, run: Seeding) -> tuple[str, Any]:
+    """A seed value as the model takes it: names of other rows become their ids."""
+    if name not in kind.references:
+        return name, value
+    return f"{name}_id", None if value is None else run.ids[kind.references[name]][value]
+
+
+def remember(kind: str, key: str, values: Row, run: Seeding) -> None:
+    """Note what the seed and the database agreed on."""
+    record = run.written.get((kind, key)) or SeedRecord(kind=kind, key=key)
+    if record.digest != digest(values):
+        record.digest = digest(values)
+        record.save()
+        run.written[kind, key] = record
+
+
+def seeded_fields(kind: Kind) -> list[str]:
+    """The columns a data file may set."""
+    return [
+        column.name
+        for column in kind.model._meta.concrete_fields
+        if not column.primary_key and column.editable
+    ]
+
+
+def key_of(kind: Kind, values: Row) -> str:
+    """A row's name, as in `claim/ack_999`."""
+    return "/".join(str(values.get(name)) for name in kind.key)
+
+
+def digest(values: Row) -> str:
+    """A short fingerprint of a row's values."""
+    text = repr(sorted((name, str(value)) for name, value in values.items()))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+# -- targets -----------------------------------------------------------------------------------
+
+
+def seed_targets(targets: Sequence[Row], run: Seeding) -> None:
+    """First versions only: a target that exists, or once did, belongs to the operators."""
+    scopes = set(SlaTarget.objects.values_list("clock_id", "facility_id"))
+    for target in targets:
+        key = f"{target['clock']}/{target['facility']}"
+        clock_id = run.ids["clock"].get(target["clock"])
+        place = target["facility"]
+        facility_id = run.ids["facility"].get(place) if place else None
+        if ("target", key) in run.written or clock_id is None or (place and facility_id is None):
+            continue
+        if (clock_id, facility_id) not in scopes:
+            create_target(target, clock_id, facility_id)
+            run.report.created += 1
+        remember("target", key, target, run)
+
+
+def create_target(target: Row, clock_id: int, facility_id: int | None) -> None:
+    """In force from the beginning; from now where another target covered the place until now."""
+    values = {name: target[name] for name in ("threshold_seconds", "objective", "why")}
+    new = SlaTarget(clock_id=clock_id, facility_id=facility_id, **values)
+    new.effective_from = TARGETS_FROM
+    try:
+        with transaction.atomic():
+            new.save()
+    except IntegrityError as error:
+        if "slatarget_past_kept" not in repr(getattr(error.__cause__, "diag", "")):
+            raise
+        new.effective_from = fetch_value("SELECT now()")
+        new.save()
+
+
+# -- data files --------------------------------------------------------------------------------
+
+
+def load_rows(directory: Path) -> tuple[dict[str, list[Row]], list[Row]]:
+    """Every row of the data files by kind, and the targets, most particular first."""
+    files = {path.stem: tomllib.loads(path.read_text()) for path in directory.glob("*.toml")}
+    places = files["facilities"]["facility"]
+    workflows = files["workflows"]["workflow"]
+    rows = {
+        **{name: files["systems"][name] for name in ("system", "team", "interface")},
+        "calendar": files["calendars"]["calendar"],
+        "hours": list(hours_rows(files["calendars"]["hours"])),
+        "holiday": files["calendars"]["holiday"],
+        "facility": [without(place, "aliases") for place in places],
+        "alias": list(alias_rows(places)),
+        "workflow": list(workflow_rows(workflows)),
+        "stage": list(stage_rows(workflows)),
+        "clock": list(clock_rows(workflows)),
+    }
+    targets = list(target_rows(workflows, places))
+    return rows, sorted(targets, key=lambda row: row["facility"] is None)
+
+
+def hours_rows(groups: Sequence[Row]) -> Iterator[Row]:
+    for group in groups:
+        for weekday in group["weekdays"]:
+            yield {**without(group, "weekdays"), "weekday": weekday}
+
+
+def alias_rows(places: Sequence[Row]) -> Iterator[Row]:
+    for place in places:
+        for system, alias in place.get("aliases", {}).items():
+            yield {"system": system, "alias": alias, "facility": place["code"]}
+
+
+def workflow_rows(workflows: Sequence[Row]) -> Iterator[Row]:
+    for position, workflow in enumerate(workflows, start=1):
+        fields = without(workflow, "stages", "integration", "business")
+        yield {**fields, "position": position}
+
+
+def stage_rows(workflows: Sequence[Row]) -> Iterator[Row]:
+    for workflow in workflows:
+        for rank, stage in enumerate(workflow["stages"], start=1):
+            yield {
+                **without(stage, "ends"),
+                "workflow": workflow["code"],
+                "rank": rank,
+                "terminal_outcome": stage.get("ends", ""),
+            }
+
+
+def clock_rows(workflows: Sequence[Row]) -> Iterator[Row]:
+    for code, kind, clock in clocks(workflows):
+        yield {
+            "workflow": code,
+            "kind": kind,
+            "name": clock["name"],
+            "start_stage": f"{code}/{clock['start']}",
+            "stop_stage": f"{code}/{clock['stop']}",
+            "measure": clock["measure"],
+        }
+
+
+def target_rows(workflows: Sequence[Row], places: Sequence[Row]) -> Iterator[Row]:
+    for code, kind, clock in clocks(workflows):
+        yield target_row(f"{code}/{kind}", None, clock)
+        for override in clock.get("overrides", []):
+            for place in places:
+                if place["kind"] == override["kind"]:
+                    yield target_row(f"{code}/{kind}", place["code"], override)
+
+
+def target_row(clock: str, facility: str | None, source: Row) -> Row:
+    return {
+        "clock": clock,
+        "facility": facility,
+        "threshold_seconds": source["threshold"],
+        "objective": source["objective"],
+        "why": source["why"],
+    }
+
+
+def clocks(workflows: Sequence[Row]) -> Iterator[tuple[str, str, Row]]:
+    for workflow in workflows:
+        for kind in ("integration", "business"):
+            if kind in workflow:
+                yield workflow["code"], kind, workflow[kind]
+
+
+def without(row: Row, *names: str) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
