@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging
 from kombu.transport import redis as kombu_redis
+from redis.exceptions import ConnectionError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -37,14 +38,15 @@ def survive_lost_broker() -> None:
     messages, which asks the collected transport for its host and raises AttributeError. Celery
     recovers from connection errors, and only from those.
     """
-    original = kombu_redis.Channel._connparams
+    channel: Any = kombu_redis.Channel
+    original = channel._connparams
 
     def connparams(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.connection.client is None:
-            raise kombu_redis.exceptions.ConnectionError("the transport is already collected")
+            raise ConnectionError("the transport is already collected")
         return original(self, *args, **kwargs)
 
-    kombu_redis.Channel._connparams = connparams
+    channel._connparams = connparams
 
 
 survive_lost_broker()

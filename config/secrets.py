@@ -10,8 +10,6 @@ import os
 import secrets
 from pathlib import Path
 
-SECRET_KEY = "THROUGHLINE_SECRET_KEY"
-TOKEN_KEY = "THROUGHLINE_TOKEN_KEY"
 HEADER = """\
 # Made once for this instance and read by nobody else. Keep it with your backups: without
 # THROUGHLINE_TOKEN_KEY, business keys stored so far can no longer be searched for.
@@ -35,8 +33,8 @@ def ensure_secrets(var: Path) -> None:
         return
     with os.fdopen(descriptor, "w") as file:
         file.write(HEADER)
-        file.write(f"{SECRET_KEY}={secrets.token_urlsafe(48)}\n")
-        file.write(f"{TOKEN_KEY}={secrets.token_hex(32)}\n")
+        file.write(f"THROUGHLINE_SECRET_KEY={secrets.token_urlsafe(48)}\n")
+        file.write(f"THROUGHLINE_TOKEN_KEY={secrets.token_hex(32)}\n")
 
 
 def secret(name: str, *, var: Path) -> str:

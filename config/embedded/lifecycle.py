@@ -1,0 +1,120 @@
+"""Start, find and stop the two servers from any process, however the last run ended."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from config.embedded import servers
+from config.embedded.place import EmbeddedError, Place, place, prepare
+from config.embedded.servers import Server
+from config.secrets import ensure_secrets
+
+START_SECONDS = 300.0  # a crash recovery may replay gigabytes of log
+STOP_SECONDS = 60.0
+POLL_SECONDS = 0.02
+
+SERVERS = (
+    Server(
+        name="postgres",
+        command=servers.postgres_command,
+        pid=servers.postgres_pid,
+        answers=servers.postgres_answers,
+        stop_signal=signal.SIGINT,  # the fast stop; SIGTERM waits for every client to leave
+    ),
+    Server(
+        name="redis",
+        command=servers.redis_command,
+        pid=servers.redis_pid,
+        answers=servers.redis_answers,
+        stop_signal=signal.SIGTERM,
+    ),
+)
+
+# Servers this process started, kept so that it reaps them; they outlive it all the same.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start(where: Place | None = None) -> Place:
+    """Start what is not running and return when both answer; safe to call at any time."""
+    where = where or place()
+    with explained(where):
+        prepare(where)
+        ensure_secrets(where.var)
+        with locked(where):
+            for server in SERVERS:
+                start_server(server, where)
+            servers.create_database(where)
+    return where
+
+
+def start_server(server: Server, where: Place) -> None:
+    process = None
+    log = where.logs / f"{server.name}.log"
+    if server.pid(where) is None:
+        process = server.command(where).popen(log=log)
+        _children[process.pid] = process
+    end = time.monotonic() + START_SECONDS
+    while not server.answers(where):
+        if process is not None and process.poll() is not None:
+            raise EmbeddedError(f"{server.name} did not start; {log} ends with:\n{tail(log)}")
+        if time.monotonic() > end:
+            raise EmbeddedError(f"{server.name} does not answer after {START_SECONDS:.0f} s: {log}")
+        time.sleep(POLL_SECONDS)
+
+
+def stop(where: Place | None = None) -> None:
+    where = where or place()
+    for server in reversed(SERVERS):
+        stop_server(server, where)
+
+
+def stop_server(server: Server, where: Place) -> None:
+    pid = server.pid(where)
+    if pid is None:
+        return
+    os.kill(pid, server.stop_signal)
+    end = time.monotonic() + STOP_SECONDS
+    while server.pid(where) is not None:
+        if pid in _children:
+            _children[pid].poll()
+        if time.monotonic() > end:
+            raise EmbeddedError(f"{server.name} (pid {pid}) did not stop in {STOP_SECONDS:.0f} s.")
+        time.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def locked(where: Place) -> Iterator[None]:
+    """One start at a time: two would both see no server and race for the data directory."""
+    with (where.var / "embedded.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def explained(where: Place) -> Iterator[None]:
+    """Turn what the file system says into something a person can act on."""
+    try:
+        yield
+    except PermissionError as error:
+        raise EmbeddedError(
+            f"No permission for {error.filename or where.var}. Choose a directory of your own: "
+            "make run VAR=/some/dir"
+        ) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise EmbeddedError(f"The disk that holds {where.var} is full.") from error
+
+
+def tail(path: Path, *, characters: int = 1500) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text(errors="replace")[-characters:].strip()
+    return "(nothing)"
