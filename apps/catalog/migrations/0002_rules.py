@@ -8,9 +8,11 @@ from django.db import migrations
 RULES = Path(__file__).parent.parent / "sql" / "rules.sql"
 
 UNDO = """
+DROP FUNCTION catalog_dues(smallint, timestamptz, bigint, integer, text);
 DROP FUNCTION catalog_due(smallint, timestamptz, bigint, integer, text);
 DROP FUNCTION catalog_time_of_day_due(timestamptz, bigint, text);
 DROP FUNCTION catalog_business_due(timestamptz, bigint, integer, text);
+DROP FUNCTION catalog_business_dues(timestamptz, bigint, integer, text);
 DROP VIEW catalog_target_rule, catalog_stage_rule;
 ALTER TABLE catalog_clock DROP CONSTRAINT clock_starts_in_own_workflow,
     DROP CONSTRAINT clock_stops_in_own_workflow;

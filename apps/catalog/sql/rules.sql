@@ -201,10 +201,11 @@ SELECT c.workflow_id, h.facility_id,
 -- Open seconds from a start: two index look-ups on the open-time axis, one for where the start stands
 -- (a closed moment stands at the end of the last span), one for the span that holds the position
 -- `threshold` later. A position on the seam of two spans belongs to the earlier: due at closing.
--- Exact to the microsecond. NULL where the spans do not reach.
-CREATE FUNCTION catalog_business_due(
+-- Exact to the microsecond. NULL or no row where the spans do not reach. It returns a set because
+-- the planner inlines those into the query around them, index look-ups included.
+CREATE FUNCTION catalog_business_dues(
     start_at timestamptz, threshold bigint, calendar integer, zone text
-) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+) RETURNS TABLE (due_at timestamptz) LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
     SELECT CASE WHEN due.at <= due.closes_at THEN due.at END
       FROM (SELECT open_seconds_before AS before, least(start_at, closes_at) - opens_at AS into
               FROM catalog_calendarspan
@@ -219,20 +220,28 @@ CREATE FUNCTION catalog_business_due(
              ORDER BY open_seconds_before DESC LIMIT 1) AS due
 $$;
 
+CREATE FUNCTION catalog_business_due(
+    start_at timestamptz, threshold bigint, calendar integer, zone text
+) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT due_at FROM catalog_business_dues(start_at, threshold, calendar, zone)
+$$;
+
 -- The first moment, at or after the start, whose local time is `threshold` seconds past midnight. A
--- time the clocks skip or repeat is read as the later of its two readings.
+-- time the clocks skip or repeat is read as the later of its two readings. One expression, so that
+-- it is inlined, too.
 CREATE FUNCTION catalog_time_of_day_due(
     start_at timestamptz, threshold bigint, zone text
 ) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN day.due >= start_at THEN day.due ELSE day.next END
-      FROM (SELECT (midnight + threshold * interval '1 second') AT TIME ZONE zone AS due,
-                   (midnight + interval '1 day' + threshold * interval '1 second')
-                   AT TIME ZONE zone AS next
-              FROM (SELECT date_trunc('day', start_at AT TIME ZONE zone) AS midnight) AS local) AS day
+    SELECT CASE
+           WHEN (date_trunc('day', start_at AT TIME ZONE zone) + threshold * interval '1 second')
+                AT TIME ZONE zone >= start_at
+           THEN (date_trunc('day', start_at AT TIME ZONE zone) + threshold * interval '1 second')
+                AT TIME ZONE zone
+           ELSE (date_trunc('day', start_at AT TIME ZONE zone) + interval '1 day'
+                 + threshold * interval '1 second') AT TIME ZONE zone END
 $$;
 
--- Measures: 1 elapsed, 2 open hours, 3 local time of day. A bare CASE, so that the planner inlines it
--- and elapsed targets cost an addition.
+-- Measures: 1 elapsed, 2 open hours, 3 local time of day. For a row or a few.
 CREATE FUNCTION catalog_due(
     measure smallint, start timestamptz, threshold_seconds bigint, calendar_id integer,
     time_zone text
@@ -240,5 +249,18 @@ CREATE FUNCTION catalog_due(
     SELECT CASE measure
            WHEN 1 THEN start + threshold_seconds * interval '1 second'
            WHEN 2 THEN catalog_business_due(start, threshold_seconds, calendar_id, time_zone)
+           WHEN 3 THEN catalog_time_of_day_due(start, threshold_seconds, time_zone) END
+$$;
+
+-- The same for sets: JOIN LATERAL catalog_dues(...) ON true is inlined whole. Open hours then cost
+-- about a fifth of what the call above does (docs/catalog.md), the other measures an addition.
+CREATE FUNCTION catalog_dues(
+    measure smallint, start timestamptz, threshold_seconds bigint, calendar_id integer,
+    time_zone text
+) RETURNS TABLE (due_at timestamptz) LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT CASE measure
+           WHEN 1 THEN start + threshold_seconds * interval '1 second'
+           WHEN 2 THEN (SELECT b.due_at FROM catalog_business_dues(
+                            start, threshold_seconds, calendar_id, time_zone) AS b)
            WHEN 3 THEN catalog_time_of_day_due(start, threshold_seconds, time_zone) END
 $$;
