@@ -61,9 +61,10 @@ SELECT jsonb_build_object(
                        SELECT coalesce(jsonb_agg(jsonb_build_object(
                                   'system', s.code, 'alias', a.alias)
                                   ORDER BY s.code NULLS FIRST, a.alias), '[]')
-                         FROM catalog_facilityalias a LEFT JOIN catalog_system s ON s.id = a.system_id
+                         FROM catalog_facilityalias a
+                         LEFT JOIN catalog_system s ON s.id = a.system_id
                         WHERE a.facility_id = place.id))
-                   ORDER BY path), '[]')
+                   ORDER BY string_to_array(btrim(path, '/'), '/')::integer[]), '[]')
           FROM place),
     'workflows', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -23,7 +23,7 @@ SELECT v.version, json_build_object(
     'facilities', (SELECT coalesce(json_agg(json_build_object(
         'id', id, 'code', code, 'name', name, 'short_name', short_name, 'kind', kind,
         'parent_id', parent_id, 'path', path, 'time_zone', time_zone, 'active', active)
-        ORDER BY path), '[]') FROM catalog_facility),
+        ORDER BY string_to_array(btrim(path, '/'), '/')::integer[]), '[]') FROM catalog_facility),
     'aliases', (SELECT coalesce(json_agg(json_build_object(
         'system_id', system_id, 'alias', alias, 'facility_id', facility_id)), '[]')
         FROM catalog_facilityalias),

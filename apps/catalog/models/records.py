@@ -21,7 +21,7 @@ class CatalogVersion(models.Model):
 
 
 class SeedRecord(models.Model):
-    """A row the seed wrote and a digest of it then: a different digest now is an operator's edit."""
+    """A row the seed wrote and its digest then; another digest now is an operator's edit."""
 
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=160)

@@ -1,8 +1,8 @@
 """Loading the catalogue's data files: what is new arrives, what operators changed stays.
 
 Each row written is remembered with a digest of its values (SeedRecord). On the next run a row is
-updated only while it still is as the seed left it; an edited one is kept and reported, a deleted one
-is not brought back. A second run writes nothing.
+updated only while it still is as the seed left it; an edited one is kept and reported, a deleted
+one is not brought back. A second run writes nothing.
 """
 
 import tomllib
