@@ -1,6 +1,7 @@
 """The conveyor: claim, fold, roll up, mark, in one transaction; and the sweep, which time drives.
 
-Order inside a fold: 1 telemetry (events, transactions), 2 scorecards (deltas), then the journal row is
+Order inside a fold: 1 telemetry (events, transactions), 2 scorecards (deltas),
+    then the journal row is
 closed. A crash at any instant rolls all of it back, and the row is claimed again.
 """
 
@@ -12,7 +13,6 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, transaction
-
 from django.utils.timezone import now
 
 from apps.catalog.services import refresh_spans
@@ -21,11 +21,12 @@ from apps.scorecards import services as scorecards
 from apps.scorecards import verification
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.canonical import decode_journal
-from apps.telemetry.services import quarantine_conflict
 
 log = logging.getLogger(__name__)
 
 EVENTS_A_FOLD = 20_000
+# Faults of the data itself. Anything else (a lost connection, a deadlock) is tried again as it is.
+UNFOLDABLE = (DataError, IntegrityError, ValueError)
 OVERDUE_A_SWEEP = 5_000
 # A timely transaction is counted where it was due, which may lie ahead.
 FAR_AHEAD = timedelta(days=800)
@@ -51,10 +52,11 @@ def fold_waiting(*, seconds: float = 5.0) -> int:
 
 
 def fold_once() -> int:
-    """Fold one claim. A claim that fails is tried row by row, so a bad row never sinks its neighbours."""
+    """Fold one claim. A claim that fails is tried row by row,
+    so a bad row never sinks its neighbours."""
     try:
         return _fold(only=None)
-    except (DataError, IntegrityError, ValueError) as error:
+    except UNFOLDABLE as error:
         log.warning("fold failed, trying row by row: %s", type(error).__name__)
         return sum(_fold_alone(batch) for batch in journal.waiting_ids(rows=200))
 
@@ -62,25 +64,28 @@ def fold_once() -> int:
 def _fold_alone(batch: UUID) -> int:
     try:
         return _fold(only=batch)
-    except (DataError, IntegrityError, ValueError) as error:
-        log.error("journal row %s did not fold: %s", batch, type(error).__name__)
-        journal.mark_failed(batch, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    except UNFOLDABLE as error:
+        # The server's message may quote a value, so only its kind is kept.
+        reason = getattr(error.__cause__, "sqlstate", None) or "undecodable"
+        log.error("journal row %s did not fold: %s %s", batch, type(error).__name__, reason)
+        journal.mark_failed(batch, f"{type(error).__name__} {reason}")
         return 0
 
 
-def _fold(*, only: UUID | None) -> int:
-    """Fold one claim in one transaction; a day without a partition rolls back, gets one, and repeats."""
+def _fold(*, only: UUID | None, events: int = EVENTS_A_FOLD) -> int:
+    """Fold one claim in one transaction; a day without a partition rolls back, gets one,
+    and repeats."""
     while True:
         try:
-            return _fold_claim(only)
+            return _fold_claim(only, events)
         except _MissingDays as missing:
             partitions.ensure_days(partitions.EVENTS, missing.days)
 
 
 @transaction.atomic
-def _fold_claim(only: UUID | None) -> int:
+def _fold_claim(only: UUID | None, events: int) -> int:
     execute(SHARE_THE_BELT)
-    claimed = journal.claim(events=EVENTS_A_FOLD, only=only)
+    claimed = journal.claim(events=events, only=only)
     if not claimed:
         return 0
     rows = [
@@ -113,14 +118,9 @@ def _close(
             for tally in tallies
         ]
     )
-    for conflict in conflicts:
-        row = claimed[conflict.batch]
-        quarantine_conflict(
-            source_id=row.source_id,
-            batch_id=row.id,
-            event_id=conflict.event_id,
-            facility_id=conflict.facility_id,
-            digests=(conflict.first_digest, conflict.second_digest),
+    if conflicts:
+        fold.quarantine_conflicts(
+            [(claimed[one.batch].source_id, claimed[one.batch].id, one) for one in conflicts]
         )
 
 

@@ -1,4 +1,4 @@
-"""The Redis-free loop: the same services as the Celery tasks, found by looking instead of by bell."""
+"""The Redis-free loop: the services of the Celery tasks, found by looking instead of by bell."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ from apps.telemetry.services import redrive_quarantine
 
 log = logging.getLogger(__name__)
 
-# Celery usually folds within a few hundredths of a second; what is older than this was not announced.
+# Celery folds within a few hundredths of a second; what is older than this was not announced.
 PATIENCE_SECONDS = 0.3
 LOOK_EVERY = 0.1
 

@@ -1,9 +1,9 @@
 """Latency histograms that merge exactly: 160 logarithmic buckets packed into one decimal number.
 
-Bucket `i` counts latencies in [e^(0.17 i), e^(0.17 (i + 1))) milliseconds and owns 12 decimal digits,
-so PostgreSQL's `sum(numeric)` merges histograms and subtraction retracts one latency. The bucket width
-bounds the error of one value at 8.9 %; interpolation inside the bucket brings the mean relative error
-of p50, p95 and p99 under 2 % (tests/scorecards/test_histogram.py holds that bound).
+Bucket `i` counts latencies in [e^(0.17 i), e^(0.17 (i + 1))) milliseconds and owns 12 decimal
+digits, so PostgreSQL's `sum(numeric)` merges histograms and subtraction retracts one latency. The
+bucket width bounds the error of one value at 8.9 %; interpolation inside the bucket brings the mean
+relative error of p50, p95 and p99 under 2 % (tests/scorecards/test_histogram.py holds that bound).
 """
 
 import math
@@ -38,3 +38,27 @@ def quantile(counts: Sequence[int], fraction: float) -> float | None:
             return math.exp((index + inside) * WIDTH)
         below += count
     raise AssertionError("position lies within the total")
+
+
+def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[float | None]:
+    """`quantile` of several fractions, highest first, read from the top of the packed text.
+
+    High quantiles lie in the first few buckets from the top, so a page of hundreds of cells does not
+    decode the rest. `total` is the number of latencies, which the rollups carry beside the histogram.
+    """
+    if total <= 0:
+        return [None] * len(fractions)
+    found: list[float | None] = []
+    positions = [fraction * (total - 1) + 1 for fraction in fractions]
+    top = -(-len(packed) // DIGITS)
+    below, start, end = total, 0, len(packed) - (top - 1) * DIGITS
+    for index in range(top - 1, -1, -1):
+        if count := int(packed[start:end]):
+            below -= count
+            while positions[len(found)] > below:
+                inside = (positions[len(found)] - below - 0.5) / count
+                found.append(math.exp((index + min(1.0, max(0.0, inside))) * WIDTH))
+                if len(found) == len(positions):
+                    return found
+        start, end = end, end + DIGITS
+    raise AssertionError("every position lies within the total")

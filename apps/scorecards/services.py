@@ -1,47 +1,54 @@
 """Step 2 of the fold: every change of a fact moves the rollups, in the same transaction.
 
 `record_changes` turns `fold_changed` and `fold_new` into appended deltas: what a transaction was is
-retracted, what it is now is asserted. `compact` adds the deltas to the rollups. Because both are sums,
-any order, any grouping and any number of workers give the same cells.
+retracted, what it is now is asserted. `compact` adds the deltas to the rollups. Because both are
+sums, any order, any grouping and any number of workers give the same cells.
 """
 
 from django.db import transaction
 
 from apps.core.db import execute, fetch_value
 
-# One branch per moment a transaction is counted at. A branch skips transactions whose part in it did
-# not change, and groups by itself, so a fold appends a few rows per touched cell.
+# One branch per moment a transaction is counted at. A branch skips transactions whose part in it
+# did not change, and groups by itself, so a fold appends a few rows per touched cell.
 RECORD_CHANGES = """
 WITH changes AS MATERIALIZED (
     SELECT *,
            old_state < 5 AND old_sla = 2 AND old_stopped_at IS NULL AS old_overdue,
            new_state < 5 AND new_sla = 2 AND new_stopped_at IS NULL AS new_overdue,
-           old_state < 5 AND old_business_sla = 2 AND old_business_stopped_at IS NULL AS old_business_overdue,
-           new_state < 5 AND new_business_sla = 2 AND new_business_stopped_at IS NULL AS new_business_overdue
+           old_state < 5 AND old_business_sla = 2 AND old_business_stopped_at IS NULL
+               AS old_business_overdue,
+           new_state < 5 AND new_business_sla = 2 AND new_business_stopped_at IS NULL
+               AS new_business_overdue
       FROM fold_changed
 ), sides AS MATERIALIZED (
     SELECT 1 AS sign, workflow_id, new_facility_id AS facility_id, new_state AS state,
-           new_first_at AS first_at, COALESCE(new_amount, 0) AS amount, new_settled_at AS settled_at,
+           new_first_at AS first_at, COALESCE(new_amount, 0) AS amount,
+               new_settled_at AS settled_at,
            new_failed_at AS failed_at, new_dead_lettered_at AS dead_lettered_at,
            new_started_at AS started_at, new_due_at AS due_at, new_stopped_at AS stopped_at,
            new_sla AS sla, new_business_started_at AS business_started_at,
            new_business_due_at AS business_due_at, new_business_stopped_at AS business_stopped_at,
            new_business_sla AS business_sla, new_overdue AS overdue,
            new_business_overdue AS business_overdue,
-           is_new OR moved OR (old_first_at, old_amount, old_state, old_overdue, old_business_overdue)
-               IS DISTINCT FROM (new_first_at, new_amount, new_state, new_overdue, new_business_overdue)
+           is_new OR moved OR (old_first_at, old_amount, old_state, old_overdue,
+               old_business_overdue)
+               IS DISTINCT FROM (new_first_at, new_amount, new_state, new_overdue,
+                   new_business_overdue)
                AS in_position,
            is_new OR moved OR (old_settled_at, old_state, old_amount)
                IS DISTINCT FROM (new_settled_at, new_state, new_amount) AS in_settled,
            is_new OR moved OR old_failed_at IS DISTINCT FROM new_failed_at AS in_failed,
            is_new OR moved OR old_dead_lettered_at IS DISTINCT FROM new_dead_lettered_at AS in_dead,
-           is_new OR moved OR (old_due_at, old_sla) IS DISTINCT FROM (new_due_at, new_sla) AS in_sla,
+           is_new OR moved OR (old_due_at, old_sla) IS DISTINCT FROM (new_due_at,
+               new_sla) AS in_sla,
            is_new OR moved OR (old_started_at, old_stopped_at)
                IS DISTINCT FROM (new_started_at, new_stopped_at) AS in_latency,
            is_new OR moved OR (old_business_due_at, old_business_sla)
                IS DISTINCT FROM (new_business_due_at, new_business_sla) AS in_business_sla,
            is_new OR moved OR (old_business_started_at, old_business_stopped_at)
-               IS DISTINCT FROM (new_business_started_at, new_business_stopped_at) AS in_business_latency
+               IS DISTINCT FROM (new_business_started_at, new_business_stopped_at)
+                   AS in_business_latency
       FROM (SELECT *, old_facility_id <> new_facility_id AS moved FROM changes) AS changes
      UNION ALL
     SELECT -1, workflow_id, old_facility_id, old_state, old_first_at, COALESCE(old_amount, 0),
@@ -49,7 +56,8 @@ WITH changes AS MATERIALIZED (
            old_stopped_at, old_sla, old_business_started_at, old_business_due_at,
            old_business_stopped_at, old_business_sla, old_overdue, old_business_overdue,
            moved OR (old_first_at, old_amount, old_state, old_overdue, old_business_overdue)
-               IS DISTINCT FROM (new_first_at, new_amount, new_state, new_overdue, new_business_overdue),
+               IS DISTINCT FROM (new_first_at, new_amount, new_state, new_overdue,
+                   new_business_overdue),
            moved OR (old_settled_at, old_state, old_amount)
                IS DISTINCT FROM (new_settled_at, new_state, new_amount),
            moved OR old_failed_at IS DISTINCT FROM new_failed_at,
@@ -115,20 +123,22 @@ WITH changes AS MATERIALIZED (
            business_latencies, business_latency_ms, business_latency_histogram)
     SELECT date_bin('1 minute', business_stopped_at, 'epoch'), workflow_id, facility_id,
            sum(sign), sum(sign * ms), sum(sign * unit)
-      FROM (SELECT *, scorecards_latency_ms(business_started_at, business_stopped_at) AS ms FROM sides
+      FROM (SELECT *, scorecards_latency_ms(business_started_at,
+          business_stopped_at) AS ms FROM sides
              WHERE in_business_latency AND business_started_at IS NOT NULL
                AND business_stopped_at IS NOT NULL) AS latencies
       JOIN scorecards_histogramunit ON position = scorecards_histogram_position(ms)
      GROUP BY 1, 2, 3
 )
-INSERT INTO scorecards_rollupdelta (bucket, workflow_id, facility_id, events, retried, manual_touches)
+INSERT INTO scorecards_rollupdelta (bucket, workflow_id, facility_id, events, retried,
+    manual_touches)
 SELECT date_bin('1 minute', occurred_at, 'epoch'), workflow_id, facility_id, count(*),
        count(*) FILTER (WHERE outcome = 2), count(*) FILTER (WHERE outcome = 5)
   FROM fold_new GROUP BY 1, 2, 3
 """
 
-# Deltas leave the queue and reach all three grains in one statement. ORDER BY keeps the lock order the
-# same as that of `heal`. A day is the facility's own: its bucket is the instant of local midnight.
+# Deltas leave the queue and reach all three grains in one statement. A day is the
+# facility's own: its bucket is the instant of local midnight.
 COMPACT = """
 WITH taken AS (
     DELETE FROM scorecards_rollupdelta RETURNING *
@@ -207,24 +217,29 @@ SELECT grain, cell, workflow_id, facility_id,
        latency_histogram = r.latency_histogram + excluded.latency_histogram,
        business_latencies = r.business_latencies + excluded.business_latencies,
        business_latency_ms = r.business_latency_ms + excluded.business_latency_ms,
-       business_latency_histogram = r.business_latency_histogram + excluded.business_latency_histogram
+       business_latency_histogram = r.business_latency_histogram +
+           excluded.business_latency_histogram
 """
 
-# One compaction at a time: whoever finds the turn taken leaves its deltas to the one at work or to the
-# next tick, so nobody waits for a hot rollup row.
+# One compaction at a time: whoever finds the turn taken leaves its deltas to the one at work or
+# to the next tick, so nobody waits for a hot rollup row.
 TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtext('scorecards.compact'))"
 WAIT_FOR_TURN = "SELECT pg_advisory_xact_lock(hashtext('scorecards.compact'))"
 DELTAS_WAIT = "SELECT EXISTS (SELECT FROM scorecards_rollupdelta)"
 
 TAKE_SNAPSHOT = """
-INSERT INTO scorecards_backlogsnapshot (taken_at, workflow_id, facility_id, open, overdue, amount_open,
+INSERT INTO scorecards_backlogsnapshot (taken_at, workflow_id, facility_id, open, overdue,
+    amount_open,
        under_4_hours, under_24_hours, under_3_days, under_7_days, over_7_days, oldest_at)
 SELECT date_bin('5 minutes', now(), 'epoch'), workflow_id, facility_id, count(*),
        count(*) FILTER (WHERE sla = 2 AND stopped_at IS NULL), COALESCE(sum(amount_minor), 0),
        count(*) FILTER (WHERE first_at > now() - interval '4 hours'),
-       count(*) FILTER (WHERE first_at <= now() - interval '4 hours' AND first_at > now() - interval '24 hours'),
-       count(*) FILTER (WHERE first_at <= now() - interval '24 hours' AND first_at > now() - interval '3 days'),
-       count(*) FILTER (WHERE first_at <= now() - interval '3 days' AND first_at > now() - interval '7 days'),
+       count(*) FILTER (WHERE first_at <= now() - interval '4 hours'
+           AND first_at > now() - interval '24 hours'),
+       count(*) FILTER (WHERE first_at <= now() - interval '24 hours'
+           AND first_at > now() - interval '3 days'),
+       count(*) FILTER (WHERE first_at <= now() - interval '3 days'
+           AND first_at > now() - interval '7 days'),
        count(*) FILTER (WHERE first_at <= now() - interval '7 days'), min(first_at)
   FROM telemetry_transaction WHERE state < 5
  GROUP BY workflow_id, facility_id
@@ -233,9 +248,11 @@ SELECT date_bin('5 minutes', now(), 'epoch'), workflow_id, facility_id, count(*)
 
 DROP_OLD = """
 WITH minutes AS (
-    DELETE FROM scorecards_rollup WHERE grain = 1 AND bucket < now() - make_interval(days => %(minute_days)s)
+    DELETE FROM scorecards_rollup WHERE grain = 1
+        AND bucket < now() - make_interval(days => %(minute_days)s)
 ), hours AS (
-    DELETE FROM scorecards_rollup WHERE grain = 2 AND bucket < now() - make_interval(days => %(hour_days)s)
+    DELETE FROM scorecards_rollup WHERE grain = 2
+        AND bucket < now() - make_interval(days => %(hour_days)s)
 )
 DELETE FROM scorecards_backlogsnapshot
  WHERE taken_at < now() - make_interval(days => %(minute_days)s)

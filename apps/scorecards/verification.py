@@ -1,7 +1,9 @@
 """Recount the rollups from the facts by brute force, compare every cell, and mend on request.
 
-The recount shares nothing with the deltas it checks: it reads every transaction and event of the window
-and counts. Compaction is held off meanwhile and the comparison sees one snapshot, so folding goes on.
+The recount shares nothing with the deltas it checks: it reads every transaction and event of the
+    window
+and counts. Compaction is held off meanwhile and the comparison sees one snapshot,
+    so folding goes on.
 """
 
 from collections.abc import Iterator
@@ -16,31 +18,35 @@ from psycopg import sql
 from apps.core.db import execute, fetch_all, fetch_value
 from apps.scorecards.services import COMPACT, HOUR_DAYS, MINUTE_DAYS
 
-MEASURES = (
-    "events started settled completed failed dead_lettered retried manual_touches met breached excluded "
-    "business_met business_breached business_excluded amount_started amount_settled amount_completed "
-    "amount_at_risk latencies latency_ms latency_histogram business_latencies business_latency_ms "
-    "business_latency_histogram"
-).split()
-BACKLOG = "open overdue business_overdue troubled amount_open amount_at_risk".split()
+MEASURES = [
+    *("events", "started", "settled", "completed", "failed", "dead_lettered", "retried"),
+    *("manual_touches", "met", "breached", "excluded"),
+    *("business_met", "business_breached", "business_excluded"),
+    *("amount_started", "amount_settled", "amount_completed", "amount_at_risk"),
+    *("latencies", "latency_ms", "latency_histogram"),
+    *("business_latencies", "business_latency_ms", "business_latency_histogram"),
+]
+BACKLOG = ["open", "overdue", "business_overdue", "troubled", "amount_open", "amount_at_risk"]
 
 HOLD_COMPACTION = "SELECT pg_advisory_lock(hashtext('scorecards.compact'))"
 RELEASE_COMPACTION = "SELECT pg_advisory_unlock(hashtext('scorecards.compact'))"
 
-# Facts as (moment, workflow, facility, measure, value). A day begins up to a day before its facts, so
-# facts are read a day and an hour past the window and cells are judged by their first instant.
+# Facts as (moment, workflow, facility, measure, value). A day begins up to a day before its facts,
+# so facts are read 25 hours past the window and cells are judged by their first instant.
 RECOUNT = """
 CREATE TEMPORARY TABLE verified_expected ON COMMIT DROP AS
 WITH facts AS (
     SELECT v.at, t.workflow_id, t.facility_id, v.measure, v.value
       FROM (SELECT *, COALESCE(amount_minor, 0) AS amount, state < 5 AS is_open,
                    state < 5 AND sla = 2 AND stopped_at IS NULL AS overdue,
-                   state < 5 AND business_sla = 2 AND business_stopped_at IS NULL AS business_overdue,
+                   state < 5 AND business_sla = 2 AND business_stopped_at IS NULL
+                       AS business_overdue,
                    scorecards_latency_ms(started_at, stopped_at) AS ms,
                    scorecards_latency_ms(business_started_at, business_stopped_at) AS business_ms
               FROM telemetry_transaction) t
       LEFT JOIN scorecards_histogramunit h ON h.position = scorecards_histogram_position(t.ms)
-      LEFT JOIN scorecards_histogramunit b ON b.position = scorecards_histogram_position(t.business_ms)
+      LEFT JOIN scorecards_histogramunit b ON b.position =
+          scorecards_histogram_position(t.business_ms)
      CROSS JOIN LATERAL (VALUES
            (t.first_at, 'started', 1::numeric), (t.first_at, 'amount_started', t.amount),
            (CASE WHEN t.state IN (3, 4) OR t.overdue OR t.business_overdue THEN t.first_at END,
@@ -59,7 +65,8 @@ WITH facts AS (
            (CASE WHEN t.ms IS NOT NULL THEN t.stopped_at END, 'latencies', 1),
            (CASE WHEN t.ms IS NOT NULL THEN t.stopped_at END, 'latency_ms', t.ms),
            (CASE WHEN t.ms IS NOT NULL THEN t.stopped_at END, 'latency_histogram', h.unit),
-           (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END, 'business_latencies', 1),
+           (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END,
+               'business_latencies', 1),
            (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END,
             'business_latency_ms', t.business_ms),
            (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END,
@@ -126,7 +133,8 @@ class Difference:
 def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Difference]:
     """Compare the cells beginning in [start, end) and the whole backlog with a recount.
 
-    With `heal` the differences are added to the cells, so that folds which ran meanwhile stay counted.
+    With `heal` the differences are added to the cells,
+        so that folds which ran meanwhile stay counted.
     """
     with _compaction_held(), transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -143,7 +151,8 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
 
 @contextmanager
 def _compaction_held() -> Iterator[None]:
-    """Hold the compaction's turn across transactions, so the snapshot begins with nothing in motion."""
+    """Hold the compaction's turn across transactions,
+    so the snapshot begins with nothing in motion."""
     fetch_value(HOLD_COMPACTION)
     try:
         yield

@@ -1,13 +1,15 @@
 """Step 1 of the fold: let new events in, once, and fold them into transactions.
 
 Everything here runs inside the caller's transaction (`pipeline.services`). It leaves two temporary
-tables for the steps after it: `fold_new`, the events that were let in, and `fold_changed`, the image
+tables for the steps after it: `fold_new`, the events that were let in, and `fold_changed`,
+    the image
 of every transaction touched before and after. The tables empty themselves at commit.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -24,7 +26,8 @@ EPOCH_DAY = date(1970, 1, 1)
 PREPARE_SESSION = """
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage (
     n integer, batch integer, received_us bigint, source_id integer, kind smallint, event_key uuid,
-    digest bigint, transaction_id uuid, occurred_us bigint, workflow_id integer, facility_id integer,
+    digest bigint, transaction_id uuid, occurred_us bigint, workflow_id integer,
+        facility_id integer,
     interface_id integer, stage_id integer, rank smallint, outcome smallint, attempt smallint,
     amount_minor bigint, amount_kind smallint, event_id text, ce_source text, correlation_id text,
     error_standard text, error_code text, error_location text, payer text, service_date date,
@@ -58,11 +61,20 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fold_changed (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_rule_version (version bigint NOT NULL);
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage_rule (LIKE catalog_stage_rule);
-CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule)
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule);
+CREATE INDEX IF NOT EXISTS fold_target_rule_scope
+    ON fold_target_rule (workflow_id, facility_id, clock);
+"""
+
+# Commit empties them; a fold inside a larger transaction must not meet the rows of the one before.
+EMPTY_SESSION = """
+DELETE FROM fold_stage; DELETE FROM fold_key; DELETE FROM fold_new; DELETE FROM fold_let_in;
+DELETE FROM fold_changed
 """
 
 RULES_ARE_STALE = """
-SELECT NOT EXISTS (SELECT FROM fold_rule_version v JOIN catalog_catalogversion c USING (version)) AS stale
+SELECT NOT EXISTS (SELECT FROM fold_rule_version v JOIN catalog_catalogversion c USING (version))
+    AS stale
 """
 REFRESH_RULES = """
 TRUNCATE fold_rule_version, fold_stage_rule, fold_target_rule;
@@ -128,52 +140,41 @@ SELECT DISTINCT ON (transaction_id, kind, token) transaction_id, kind, token, ma
     ON CONFLICT ON CONSTRAINT business_key_once DO NOTHING
 """
 
-# The columns of `fold_changed`, in order.
-IMAGES = """
-    RETURNING new.id, old.id IS NULL, new.workflow_id,
-           old.facility_id, new.facility_id, old.state, new.state,
-           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
-           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
-           old.dead_lettered_at, new.dead_lettered_at,
-           old.started_at, new.started_at, old.due_at, new.due_at,
-           old.stopped_at, new.stopped_at, old.sla, new.sla,
-           old.business_started_at, new.business_started_at,
-           old.business_due_at, new.business_due_at,
-           old.business_stopped_at, new.business_stopped_at,
-           old.business_sla, new.business_sla
-"""
-
-# What the catalogue says each event means: does it settle, reopen, start or stop a clock, and when is
-# a clock it starts due. The due time belongs to the start event alone (its facility, the target in
-# force at its moment), so it travels with that event and folding stays commutative.
+# What the catalogue says each event means: does it settle, reopen, start or stop a clock,
+# and when is a clock it starts due. The due time belongs to the start event alone (its facility,
+# the target in force at its moment), so it travels with that event and folding stays commutative.
 #
 # Arrays compare like tuples, so min(ARRAY[time, x]) is "x of the earliest". The ORDER BY of the
 # upsert fixes the lock order of concurrent folds.
-FOLD_TRANSACTIONS = (
-    """
+FOLD_TRANSACTIONS = """
 WITH ruled AS (
     SELECT e.*,
            CASE WHEN e.outcome = 6 THEN 7
-                WHEN e.outcome = 1 AND r.terminal_outcome > 0 THEN r.terminal_outcome + 4 END AS settles_as,
+                WHEN e.outcome = 1 AND r.terminal_outcome > 0 THEN r.terminal_outcome + 4 END
+                    AS settles_as,
            (r.reopens AND e.outcome IN (1, 2, 3, 4))
            OR (r.terminal_outcome > 0 AND e.outcome IN (3, 4)) AS reopens,
            r.starts_integration AS starts, r.stops_integration AS stops,
            r.starts_business, r.stops_business,
            CASE WHEN r.starts_integration THEN (
-               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds * 1000000
+               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds::bigint * 1000000
                       ELSE (extract(epoch FROM catalog_due(t.measure, e.occurred_at,
-                                t.threshold_seconds, t.calendar_id, t.time_zone)) * 1000000)::bigint END
+                                t.threshold_seconds, t.calendar_id,
+                                    t.time_zone)) * 1000000)::bigint END
                  FROM fold_target_rule t
-                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id AND t.clock = 1
+                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id
+                    AND t.clock = 1
                   AND t.effective_from <= e.occurred_at
                   AND (t.effective_to IS NULL OR t.effective_to > e.occurred_at)
                 LIMIT 1) END AS due_us,
            CASE WHEN r.starts_business THEN (
-               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds * 1000000
+               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds::bigint * 1000000
                       ELSE (extract(epoch FROM catalog_due(t.measure, e.occurred_at,
-                                t.threshold_seconds, t.calendar_id, t.time_zone)) * 1000000)::bigint END
+                                t.threshold_seconds, t.calendar_id,
+                                    t.time_zone)) * 1000000)::bigint END
                  FROM fold_target_rule t
-                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id AND t.clock = 2
+                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id
+                    AND t.clock = 2
                   AND t.effective_from <= e.occurred_at
                   AND (t.effective_to IS NULL OR t.effective_to > e.occurred_at)
                 LIMIT 1) END AS business_due_us
@@ -183,14 +184,16 @@ WITH ruled AS (
            min(ARRAY[occurred_us, facility_id]) AS first, max(occurred_at) AS last_at,
            min(ARRAY[occurred_us, due_us]) FILTER (WHERE starts) AS start,
            min(occurred_at) FILTER (WHERE stops AND outcome = 1) AS stopped_at,
-           min(ARRAY[occurred_us, business_due_us]) FILTER (WHERE starts_business) AS business_start,
+           min(ARRAY[occurred_us, business_due_us]) FILTER (WHERE starts_business)
+               AS business_start,
            min(occurred_at) FILTER (WHERE stops_business AND outcome = 1) AS business_stopped_at,
            max(ARRAY[occurred_us, settles_as]) FILTER (WHERE settles_as IS NOT NULL) AS settled,
            max(occurred_at) FILTER (WHERE reopens) AS reopened_at,
            max(ARRAY[rank, occurred_us]) FILTER (WHERE outcome = 1) AS progress,
            min(occurred_at) FILTER (WHERE outcome = 3) AS failed_at,
            min(occurred_at) FILTER (WHERE outcome = 4) AS dead_lettered_at,
-           max(ARRAY[occurred_us, amount_minor, COALESCE(amount_kind, 0)]) FILTER (WHERE amount_minor IS NOT NULL) AS amount,
+           max(ARRAY[occurred_us, amount_minor, COALESCE(amount_kind, 0)])
+               FILTER (WHERE amount_minor IS NOT NULL) AS amount,
            min(service_date) AS service_date, count(*) AS events, max(attempt) AS attempts,
            count(*) FILTER (WHERE outcome = 2) AS retries,
            count(*) FILTER (WHERE outcome = 5) AS manual_touches, bool_and(backfill) AS backfill
@@ -220,7 +223,8 @@ WITH ruled AS (
     SELECT transaction_id, workflow_id, first[2], correlation_id, telemetry_at(first[1]), last_at,
            telemetry_at(start[1]), telemetry_at(start[2]), stopped_at,
            telemetry_at(business_start[1]), telemetry_at(business_start[2]), business_stopped_at,
-           telemetry_at(settled[1]), settled[2], reopened_at, progress[1], telemetry_at(progress[2]),
+           telemetry_at(settled[1]), settled[2], reopened_at, progress[1],
+               telemetry_at(progress[2]),
            trouble_rank, trouble_at, trouble_as, trouble_interface_id,
            error_standard, error_code, error_location, failed_at, dead_lettered_at,
            telemetry_at(amount[1]), amount[2], NULLIF(amount[3], 0), payer_at, payer, service_date,
@@ -228,17 +232,20 @@ WITH ruled AS (
       FROM summary LEFT JOIN trouble USING (transaction_id) LEFT JOIN paid_by USING (transaction_id)
      ORDER BY transaction_id
         ON CONFLICT (id) DO UPDATE SET
-           facility_id = CASE WHEN (excluded.first_at, excluded.facility_id) < (t.first_at, t.facility_id)
+           facility_id = CASE WHEN (excluded.first_at, excluded.facility_id) < (t.first_at,
+               t.facility_id)
                THEN excluded.facility_id ELSE t.facility_id END,
            first_at = LEAST(t.first_at, excluded.first_at),
            last_at = GREATEST(t.last_at, excluded.last_at),
-           due_at = CASE WHEN t.started_at IS NULL OR excluded.started_at < t.started_at THEN excluded.due_at
+           due_at = CASE WHEN t.started_at IS NULL OR excluded.started_at < t.started_at
+               THEN excluded.due_at
                WHEN excluded.started_at = t.started_at THEN LEAST(t.due_at, excluded.due_at)
                ELSE t.due_at END,
            started_at = LEAST(t.started_at, excluded.started_at),
            stopped_at = LEAST(t.stopped_at, excluded.stopped_at),
            business_due_at = CASE
-               WHEN t.business_started_at IS NULL OR excluded.business_started_at < t.business_started_at
+               WHEN t.business_started_at IS NULL OR excluded.business_started_at <
+                   t.business_started_at
                THEN excluded.business_due_at
                WHEN excluded.business_started_at = t.business_started_at
                THEN LEAST(t.business_due_at, excluded.business_due_at)
@@ -289,17 +296,24 @@ WITH ruled AS (
            retries = t.retries + excluded.retries,
            manual_touches = t.manual_touches + excluded.manual_touches,
            backfill = t.backfill AND excluded.backfill
-"""
-    + IMAGES
-    + """)
+    RETURNING new.id, old.id IS NULL, new.workflow_id,
+           old.facility_id, new.facility_id, old.state, new.state,
+           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
+           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
+           old.dead_lettered_at, new.dead_lettered_at,
+           old.started_at, new.started_at, old.due_at, new.due_at,
+           old.stopped_at, new.stopped_at, old.sla, new.sla,
+           old.business_started_at, new.business_started_at,
+           old.business_due_at, new.business_due_at,
+           old.business_stopped_at, new.business_stopped_at,
+           old.business_sla, new.business_sla
+)
 INSERT INTO fold_changed SELECT * FROM folded
 """
-)
 
-# SKIP LOCKED leaves a transaction that a fold holds to the next look. The generated columns `sla` and
-# `business_sla` read the mark: overdue_at >= due_at is a breach.
-MARK_OVERDUE = (
-    """
+# SKIP LOCKED leaves a transaction that a fold holds to the next look. The generated columns
+# `sla` and `business_sla` read the mark: overdue_at >= due_at is a breach.
+MARK_OVERDUE = """
 WITH late AS MATERIALIZED (
     SELECT id FROM telemetry_transaction
      WHERE (sla = 0 AND due_at <= now()) OR (business_sla = 0 AND business_due_at <= now())
@@ -310,12 +324,20 @@ WITH late AS MATERIALIZED (
            business_overdue_at = CASE WHEN t.business_sla = 0 AND t.business_due_at <= now()
                THEN now() ELSE t.business_overdue_at END
       FROM late WHERE t.id = late.id
-"""
-    + IMAGES
-    + """)
+    RETURNING new.id, old.id IS NULL, new.workflow_id,
+           old.facility_id, new.facility_id, old.state, new.state,
+           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
+           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
+           old.dead_lettered_at, new.dead_lettered_at,
+           old.started_at, new.started_at, old.due_at, new.due_at,
+           old.stopped_at, new.stopped_at, old.sla, new.sla,
+           old.business_started_at, new.business_started_at,
+           old.business_due_at, new.business_due_at,
+           old.business_stopped_at, new.business_stopped_at,
+           old.business_sla, new.business_sla
+)
 INSERT INTO fold_changed SELECT * FROM marked
 """
-)
 
 TALLY = """
 SELECT s.batch, count(*) AS sent, count(e.n) AS stored
@@ -336,13 +358,22 @@ SELECT r.batch, r.event_id, r.facility_id,
  WHERE r.digest <> k.digest
  ORDER BY r.n
 """
+# Both digests are named, so that a person can ask the sender which one it meant.
+QUARANTINE_CONFLICT = """
+INSERT INTO telemetry_quarantine (source_id, batch_id, event_id, facility_id, code, pointer, message,
+       first_digest, second_digest)
+VALUES (%(source_id)s, %(batch_id)s, %(event_id)s, %(facility_id)s, 'conflict', '/id',
+       'This source and id arrived before with other content. Send a correction under a new id.',
+       %(first_digest)s, %(second_digest)s)
+"""
 
-# A rebuild forgets the transactions whose whole history is still kept, and folds that history again.
-# What began before the oldest kept day stays as it is: its first events are gone.
+
+# A rebuild forgets the transactions whose whole history is still kept, and folds it again. What began before the oldest kept day stays as it is: its first events are gone.
 FORGET = "DELETE FROM telemetry_transaction WHERE first_at >= %(horizon)s"
 RECALL = """
 INSERT INTO fold_new
-SELECT e.event_key, e.transaction_id, e.occurred_at, (extract(epoch FROM e.occurred_at) * 1000000)::bigint,
+SELECT e.event_key, e.transaction_id, e.occurred_at,
+    (extract(epoch FROM e.occurred_at) * 1000000)::bigint,
        e.workflow_id, e.facility_id, e.interface_id, e.stage_id, e.rank, e.outcome, e.attempt,
        e.amount_kind, e.backfill, e.amount_minor, e.service_date, e.correlation_id, e.payer,
        e.error_standard, e.error_code, e.error_location
@@ -385,6 +416,7 @@ def prepare_session() -> None:
     """Make the session tables and copy the catalogue's rules when they changed."""
     with connection.cursor() as cursor:
         cursor.execute(PREPARE_SESSION)
+        cursor.execute(EMPTY_SESSION)
         cursor.execute(RULES_ARE_STALE)
         if cursor.fetchone() == (True,):
             cursor.execute(REFRESH_RULES)
@@ -426,6 +458,18 @@ def tally() -> tuple[list[Tally], list[Conflict]]:
     if all(one.sent == one.stored for one in tallies):
         return tallies, []
     return tallies, fetch_all(CONFLICTS, {}, row=Conflict)
+
+
+def quarantine_conflicts(found: Iterable[tuple[int, UUID, Conflict]]) -> None:
+    """Put conflicting events, each with its source and batch, before a person."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            QUARANTINE_CONFLICT,
+            [
+                {"source_id": source, "batch_id": batch, **asdict(conflict)}
+                for source, batch, conflict in found
+            ],
+        )
 
 
 def event_days(rows: Iterable[JournalRow]) -> set[date]:

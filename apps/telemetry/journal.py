@@ -1,6 +1,7 @@
 """The journal as a queue: claim waiting rows, mark what became of them.
 
-A claim is a row lock inside the fold's transaction, so a killed worker gives its rows back by dying.
+A claim is a row lock inside the fold's transaction,
+    so a killed worker gives its rows back by dying.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from apps.core.db import execute, fetch_all, fetch_one, fetch_value
 
-# The oldest rows nobody else holds, up to about %(events)s events. The running sum may pass the limit
+# The oldest rows nobody else holds, up to about %(events)s events. The sum may pass the limit
 # by one row, so a single row larger than the limit is still claimed.
 CLAIM = """
 WITH free AS MATERIALIZED (
@@ -18,7 +19,8 @@ WITH free AS MATERIALIZED (
 ), running AS (
     SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM free
 )
-SELECT b.id, b.source_id, (extract(epoch FROM b.received_at) * 1000000)::bigint AS received_us, b.body
+SELECT b.id, b.source_id, (extract(epoch FROM b.received_at) * 1000000)::bigint AS received_us,
+    b.body
   FROM running JOIN telemetry_ingestbatch b USING (id)
  WHERE before < %(events)s
  ORDER BY id
@@ -33,7 +35,8 @@ MARK_FOLDED = """
 UPDATE telemetry_ingestbatch b
    SET state = 1, folded_at = clock_timestamp(), stored = r.stored, duplicates = r.duplicates,
        conflicts = r.conflicts, error = NULL
-  FROM unnest(%(ids)s::uuid[], %(stored)s::integer[], %(duplicates)s::integer[], %(conflicts)s::integer[])
+  FROM unnest(%(ids)s::uuid[], %(stored)s::integer[], %(duplicates)s::integer[],
+      %(conflicts)s::integer[])
        AS r (id, stored, duplicates, conflicts)
  WHERE b.id = r.id
 """
@@ -54,7 +57,8 @@ SELECT array_agg(id) FROM (
 
 LAG = """
 SELECT count(*) AS batches, COALESCE(sum(events), 0)::bigint AS events,
-       COALESCE(extract(epoch FROM clock_timestamp() - min(received_at)), 0)::float8 AS oldest_seconds,
+       COALESCE(extract(epoch FROM clock_timestamp() - min(received_at)),
+           0)::float8 AS oldest_seconds,
        (SELECT count(*) FROM telemetry_ingestbatch WHERE state = 2) AS failed
   FROM telemetry_ingestbatch WHERE state = 0
 """

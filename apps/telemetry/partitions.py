@@ -1,6 +1,7 @@
 """Day partitions of the journal and the events: made ahead, made on demand, dropped by retention.
 
-A partition is created beside its parent and then attached: that takes a lock which lets inserts go on.
+A partition is created beside its parent and then attached: that takes a lock which lets inserts
+    go on.
 """
 
 from collections.abc import Iterable
@@ -29,7 +30,10 @@ SELECT COALESCE(array_agg(day), '{}') FROM unnest(%(days)s::date[]) AS day
 """
 # Two workers may find the same day missing; the second waits here and then sees it.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('telemetry.partitions'))"
-UNFOLDED = "SELECT EXISTS (SELECT FROM telemetry_ingestbatch WHERE state <> 1 AND id >= %(low)s AND id < %(high)s)"
+UNFOLDED = """
+SELECT EXISTS (
+    SELECT FROM telemetry_ingestbatch WHERE state <> 1 AND id >= %(low)s AND id < %(high)s)
+"""
 FORGET_KEYS = "DELETE FROM telemetry_eventkey WHERE seen_on < %(before)s"
 
 

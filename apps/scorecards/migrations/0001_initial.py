@@ -2,7 +2,6 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-
 TABLES = Path(__file__).parent.parent / "sql" / "tables.sql"
 
 

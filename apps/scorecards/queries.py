@@ -1,0 +1,354 @@
+"""The scorecard reader: any window of any cells, from the rollups alone.
+
+One statement adds the rows that make up the window (see `windows`), the deltas that no compaction has
+taken up yet, and the backlog, so every figure of an answer belongs to one state of the database.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from apps.core.db import fetch_all, fetch_value
+from apps.scorecards import histogram
+from apps.scorecards.models import Rollup
+from apps.scorecards.windows import Piece, Window, facility_pieces, snapped
+
+# `piece` says which rows belong to the window at each facility; `span` is its envelope, so that each
+# part of the window is one range of the primary key (grain, bucket, ...) for all facilities together;
+# OFFSET 0 keeps the planner from turning the few ranges into one scan of every row.
+FLOW = """
+WITH piece AS (
+    SELECT * FROM unnest(%(slots)s::smallint[], %(grains)s::smallint[], %(facilities)s::integer[],
+                         %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS piece (slot, grain, facility_id, starts_at, ends_at)
+), span AS (
+    SELECT slot, grain, min(starts_at) AS starts_at, max(ends_at) AS ends_at FROM piece GROUP BY 1, 2
+), counted AS (
+    SELECT r.workflow_id, r.facility_id, r.events, r.started, r.settled, r.completed, r.failed,
+           r.dead_lettered, r.retried, r.manual_touches, r.met, r.breached, r.excluded, r.business_met,
+           r.business_breached, r.business_excluded, r.amount_started, r.amount_settled,
+           r.amount_completed, r.latencies, r.latency_histogram
+      FROM span
+     CROSS JOIN LATERAL (
+           SELECT * FROM scorecards_rollup
+            WHERE grain = span.grain AND bucket >= span.starts_at AND bucket < span.ends_at
+              AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+           OFFSET 0) AS r
+      JOIN piece ON piece.slot = span.slot AND piece.facility_id = r.facility_id
+       AND r.bucket >= piece.starts_at AND r.bucket < piece.ends_at
+     UNION ALL
+    SELECT workflow_id, facility_id, events, started, settled, completed, failed,
+           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
+           business_breached, business_excluded, amount_started, amount_settled,
+           amount_completed, latencies, latency_histogram
+      FROM scorecards_rollupdelta
+     WHERE bucket >= %(start)s AND bucket < %(end)s
+       AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+), flow AS (
+    SELECT workflow_id, facility_id, sum(events) AS events, sum(started) AS started,
+           sum(settled) AS settled, sum(completed) AS completed, sum(failed) AS failed,
+           sum(dead_lettered) AS dead_lettered, sum(retried) AS retried,
+           sum(manual_touches) AS manual_touches, sum(met) AS met, sum(breached) AS breached,
+           sum(excluded) AS excluded, sum(business_met) AS business_met,
+           sum(business_breached) AS business_breached, sum(business_excluded) AS business_excluded,
+           sum(amount_started) AS amount_started, sum(amount_settled) AS amount_settled,
+           sum(amount_completed) AS amount_completed, sum(latencies) AS latencies,
+           sum(latency_histogram) AS latency_histogram
+      FROM counted GROUP BY 1, 2
+), """
+
+# What is open now. The oldest is one probe of the partial index transaction_open per cell.
+BACKLOG_NOW = """standing AS (
+    SELECT workflow_id, facility_id, sum(open) AS open, sum(overdue) AS overdue,
+           sum(business_overdue) AS business_overdue, sum(troubled) AS troubled,
+           sum(amount_open) AS amount_open, sum(amount_at_risk) AS amount_at_risk
+      FROM (SELECT workflow_id, facility_id, open, overdue, business_overdue, troubled,
+                   amount_open, amount_at_risk FROM scorecards_backlog
+             UNION ALL
+            SELECT workflow_id, facility_id, open, overdue, business_overdue, troubled,
+                   amount_open, amount_at_risk FROM scorecards_rollupdelta) AS parts
+     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+     GROUP BY 1, 2
+), backlog AS (
+    SELECT standing.*, oldest.at AS oldest_at
+      FROM standing
+      LEFT JOIN LATERAL (
+           SELECT min(first_at) AS at FROM telemetry_transaction AS t
+            WHERE t.workflow_id = standing.workflow_id AND t.facility_id = standing.facility_id
+              AND t.state < 5) AS oldest ON standing.open > 0
+), """
+
+# What was open at a moment in the past: exact, from the transactions, and rarely asked for.
+BACKLOG_THEN = """standing AS (
+    SELECT workflow_id, facility_id, first_at, COALESCE(amount_minor, 0) AS amount,
+           due_at < %(end)s AND (stopped_at IS NULL OR stopped_at >= %(end)s) AS overdue,
+           business_due_at < %(end)s AND (business_stopped_at IS NULL
+               OR business_stopped_at >= %(end)s) AS business_overdue,
+           failed_at < %(end)s AND (progress_at IS NULL OR progress_at < failed_at
+               OR progress_at >= %(end)s) AS troubled
+      FROM telemetry_transaction
+     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+       AND first_at < %(end)s
+       AND (settled_at IS NULL OR settled_at >= %(end)s
+            OR reopened_at > settled_at AND reopened_at < %(end)s)
+), backlog AS (
+    SELECT workflow_id, facility_id, count(*) AS open, count(*) FILTER (WHERE overdue) AS overdue,
+           count(*) FILTER (WHERE business_overdue) AS business_overdue,
+           count(*) FILTER (WHERE troubled) AS troubled, sum(amount) AS amount_open,
+           COALESCE(sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled), 0)
+               AS amount_at_risk,
+           min(first_at) AS oldest_at
+      FROM standing GROUP BY 1, 2
+), """
+
+# Histograms of cells add up to those of their row and of the whole, so the sums are asked for here.
+CELLS = """cell AS (
+    SELECT * FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
+)
+SELECT workflow_id, facility_id, COALESCE(sum(events), 0)::bigint AS events,
+       COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(settled), 0)::bigint AS settled,
+       COALESCE(sum(completed), 0)::bigint AS completed, COALESCE(sum(failed), 0)::bigint AS failed,
+       COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
+       COALESCE(sum(retried), 0)::bigint AS retried,
+       COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
+       COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
+       COALESCE(sum(excluded), 0)::bigint AS excluded,
+       COALESCE(sum(business_met), 0)::bigint AS business_met,
+       COALESCE(sum(business_breached), 0)::bigint AS business_breached,
+       COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
+       COALESCE(sum(amount_started), 0)::bigint AS amount_started,
+       COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
+       COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
+       COALESCE(sum(latencies), 0)::bigint AS latencies,
+       COALESCE(sum(latency_histogram), 0)::text AS latency_histogram,
+       COALESCE(sum(open), 0)::bigint AS open, COALESCE(sum(overdue), 0)::bigint AS overdue,
+       COALESCE(sum(business_overdue), 0)::bigint AS business_overdue,
+       COALESCE(sum(troubled), 0)::bigint AS troubled,
+       COALESCE(sum(amount_open), 0)::bigint AS amount_open,
+       COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk, min(oldest_at) AS oldest_at
+  FROM cell
+ GROUP BY GROUPING SETS ((workflow_id, facility_id), (workflow_id), ())
+"""
+
+# The rows of one grain, as they are, with the deltas of the same bucket. Days are facility-local.
+SERIES = """
+WITH piece AS (
+    SELECT * FROM unnest(%(facilities)s::integer[], %(zones)s::text[], %(starts)s::timestamptz[],
+                         %(ends)s::timestamptz[]) AS piece (facility_id, zone, starts_at, ends_at)
+), counted AS (
+    SELECT bucket, workflow_id, facility_id, events, started, settled, completed, failed,
+           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
+           business_breached, business_excluded, amount_started, amount_settled, amount_completed,
+           latencies, latency_histogram
+      FROM scorecards_rollup
+     WHERE grain = %(grain)s AND bucket >= %(start)s AND bucket < %(end)s
+     UNION ALL
+    SELECT CASE %(grain)s WHEN 1 THEN bucket WHEN 2 THEN date_bin('1 hour', bucket, 'epoch')
+                ELSE date_trunc('day', bucket AT TIME ZONE zone) AT TIME ZONE zone END,
+           workflow_id, facility_id, events, started, settled, completed, failed,
+           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
+           business_breached, business_excluded, amount_started, amount_settled, amount_completed,
+           latencies, latency_histogram
+      FROM scorecards_rollupdelta JOIN piece USING (facility_id)
+)
+SELECT bucket, workflow_id, facility_id, sum(events)::bigint AS events,
+       sum(started)::bigint AS started, sum(settled)::bigint AS settled,
+       sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
+       sum(dead_lettered)::bigint AS dead_lettered, sum(retried)::bigint AS retried,
+       sum(manual_touches)::bigint AS manual_touches, sum(met)::bigint AS met,
+       sum(breached)::bigint AS breached, sum(excluded)::bigint AS excluded,
+       sum(business_met)::bigint AS business_met, sum(business_breached)::bigint AS business_breached,
+       sum(business_excluded)::bigint AS business_excluded,
+       sum(amount_started)::bigint AS amount_started, sum(amount_settled)::bigint AS amount_settled,
+       sum(amount_completed)::bigint AS amount_completed, sum(latencies)::bigint AS latencies,
+       sum(latency_histogram)::text AS latency_histogram
+  FROM counted JOIN piece USING (facility_id)
+ WHERE bucket >= starts_at AND bucket < ends_at AND workflow_id = ANY(%(workflow_ids)s)
+ GROUP BY 1, 2, 3
+ ORDER BY 1, 2, 3
+"""
+
+# Everything received before this moment is in the figures. The first waiting row is the oldest: the
+# journal's keys are ordered by time, and the partial index ingest_batch_waiting holds only what waits.
+WATERMARK = """
+SELECT COALESCE((SELECT received_at FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 1),
+                now())
+"""
+
+# Cells that said nothing in the last hour although the same hour a week ago was busy.
+SILENT = """
+WITH lately AS (
+    SELECT workflow_id, facility_id FROM scorecards_rollup
+     WHERE grain = 1 AND bucket >= %(since)s AND facility_id = ANY(%(facility_ids)s) AND events > 0
+     UNION
+    SELECT workflow_id, facility_id FROM scorecards_rollupdelta
+     WHERE bucket >= %(since)s AND events > 0
+)
+SELECT workflow_id, facility_id, sum(events)::bigint AS usual
+  FROM scorecards_rollup
+ WHERE grain = 1 AND bucket >= %(since)s - interval '7 days' AND bucket < %(now)s - interval '7 days'
+   AND facility_id = ANY(%(facility_ids)s)
+   AND (workflow_id, facility_id) NOT IN (SELECT * FROM lately)
+ GROUP BY 1, 2
+HAVING sum(events) >= %(usual)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What happened in one cell (or row of cells) in a window."""
+
+    workflow_id: int | None
+    facility_id: int | None
+    events: int
+    started: int
+    settled: int
+    completed: int
+    failed: int
+    dead_lettered: int
+    retried: int
+    manual_touches: int
+    met: int
+    breached: int
+    excluded: int
+    business_met: int
+    business_breached: int
+    business_excluded: int
+    amount_started: int
+    amount_settled: int
+    amount_completed: int
+    latencies: int
+    latency_histogram: str
+
+    @property
+    def due(self) -> int:
+        """How many came due and count: the denominator of attainment."""
+        return self.met + self.breached
+
+    @property
+    def attainment(self) -> float | None:
+        """Share that met its target, by due time; None, never 1, when nothing was due."""
+        return self.met / self.due if self.due else None
+
+    @property
+    def business_attainment(self) -> float | None:
+        due = self.business_met + self.business_breached
+        return self.business_met / due if due else None
+
+    def quantiles(self, *fractions: float) -> list[float | None]:
+        """Latencies in milliseconds at these fractions, highest first; None without any."""
+        return histogram.tail_quantiles(self.latency_histogram, self.latencies, fractions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket(Flow):
+    """The flow of one cell in one minute, hour or facility-local day."""
+
+    bucket: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell(Flow):
+    """Flow in a window, and what stands open at its end. Without ids it is a sum over cells."""
+
+    open: int
+    overdue: int
+    business_overdue: int
+    troubled: int
+    amount_open: int
+    amount_at_risk: int
+    oldest_at: datetime | None
+
+    def is_censored(self, fraction: float) -> bool:
+        """Whether so many are late and still open that the true quantile lies above the shown one."""
+        return self.overdue > (1 - fraction) * (self.latencies + self.overdue)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecards:
+    """The cells of a window, with the sums of each workflow and of all."""
+
+    cells: Mapping[tuple[int, int], Cell]
+    workflows: Mapping[int, Cell]
+    total: Cell
+
+    @classmethod
+    def of(cls, rows: Sequence[Cell]) -> Self:
+        cells, workflows, total = {}, {}, None
+        for row in rows:
+            if row.workflow_id is None:
+                total = row
+            elif row.facility_id is None:
+                workflows[row.workflow_id] = row
+            else:
+                cells[row.workflow_id, row.facility_id] = row
+        assert total is not None, "GROUPING SETS always answers the empty set"  # noqa: S101
+        return cls(cells, workflows, total)
+
+
+@dataclass(frozen=True, slots=True)
+class SilentCell:
+    """A cell without events for an hour, and how many such an hour usually brings."""
+
+    workflow_id: int
+    facility_id: int
+    usual: int
+
+
+def scorecards(
+    *, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window
+) -> Scorecards:
+    """Every cell of these facilities (id -> time zone) and workflows; absent when never used."""
+    statement = FLOW + (BACKLOG_NOW if window.is_live else BACKLOG_THEN) + CELLS
+    params = _piece_columns(window, zones) | _scope(window, zones, workflow_ids)
+    return Scorecards.of(fetch_all(statement, params, row=Cell))
+
+
+def series(
+    *, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window, grain: Rollup.Grain
+) -> list[Bucket]:
+    """The buckets of one grain that cover the window, oldest first."""
+    by_zone = {zone: snapped(window, grain, zone) for zone in set(zones.values())}
+    starts = [by_zone[zone][0] for zone in zones.values()]
+    ends = [by_zone[zone][1] for zone in zones.values()]
+    params = {
+        "grain": grain, "workflow_ids": list(workflow_ids), "facilities": list(zones),
+        "zones": list(zones.values()), "starts": starts, "ends": ends,
+        "start": min(starts, default=window.start), "end": max(ends, default=window.end),
+    }  # fmt: skip
+    return fetch_all(SERIES, params, row=Bucket)
+
+
+def watermark() -> datetime:
+    """Everything received before this moment is counted."""
+    moment: datetime = fetch_value(WATERMARK)
+    return moment
+
+
+def silent_cells(
+    *, facility_ids: Sequence[int], since: datetime, now: datetime, usual: int = 20
+) -> list[SilentCell]:
+    """Cells that are silent since `since` while `usual` events or more came a week earlier."""
+    params = {"facility_ids": list(facility_ids), "since": since, "now": now, "usual": usual}
+    return fetch_all(SILENT, params, row=SilentCell)
+
+
+def _scope(window: Window, zones: Mapping[int, str], workflow_ids: Sequence[int]) -> dict[str, Any]:
+    return {
+        "start": window.start,
+        "end": window.end,
+        "workflow_ids": list(workflow_ids),
+        "facility_ids": list(zones),
+    }
+
+
+def _piece_columns(window: Window, zones: Mapping[int, str]) -> dict[str, list[Any]]:
+    found: list[tuple[int, Piece]] = list(facility_pieces(window, zones))
+    return {
+        "facilities": [facility for facility, _ in found],
+        "slots": [piece.slot for _, piece in found],
+        "grains": [int(piece.grain) for _, piece in found],
+        "starts": [piece.start for _, piece in found],
+        "ends": [piece.end for _, piece in found],
+    }
