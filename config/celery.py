@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging
 from kombu.transport import redis as kombu_redis
-from redis.exceptions import ConnectionError
+from redis.exceptions import ConnectionError as BrokerLost
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -43,7 +43,7 @@ def survive_lost_broker() -> None:
 
     def connparams(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.connection.client is None:
-            raise ConnectionError("the transport is already collected")
+            raise BrokerLost("the transport is already collected")
         return original(self, *args, **kwargs)
 
     channel._connparams = connparams

@@ -3,6 +3,11 @@
 from django.contrib import admin
 from django.urls import path
 
+from apps.core.health import healthz
+from apps.pipeline.health import readyz
+
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),
 ]
