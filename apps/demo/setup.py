@@ -1,0 +1,132 @@
+"""From what was asked for on the command line to a simulation that is ready to run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Event
+
+import msgspec
+
+from apps.demo.client import Client, persist
+from apps.demo.hours import DAY, HOUR, floor_hour
+from apps.demo.incidents import Incident, Name, incident
+from apps.demo.network import Network
+from apps.demo.outlet import FALLBACK, Outlet, source_of
+from apps.demo.places import Catalogue, read_catalogue
+from apps.demo.records import Bookmark, Ledger, Position, now
+from apps.demo.services import Simulation
+from apps.demo.world import milliseconds, world
+
+SEED, SCALE = 7, 0.1
+# Events older than the product keeps would be refused.
+MOST_DAYS = 390
+
+
+class Unready(Exception):
+    """What was asked for cannot be done; the message says what to do."""
+
+
+class Interrupted(Exception):
+    """The simulation was told to stop while it waited."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for."""
+
+    url: str
+    var: Path
+    keys: Mapping[str, str]
+    days: float = 0.0
+    # None: as before, or the defaults.
+    seed: int | None = None
+    scale: float | None = None
+    restart: bool = False
+    batch_size: int = 1_000
+
+
+def read_keys(*, key: str, path: Path) -> dict[str, str]:
+    """The key of each source: one for all, or those in a file."""
+    if key:
+        return {FALLBACK: key}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        raise Unready(
+            f"There is no {path}. Run `manage.py issue_key {FALLBACK}` and give what it prints as "
+            f'--key, or write it into that file as {{"{FALLBACK}": "..."}}.'
+        ) from None
+    except msgspec.DecodeError as error:
+        raise Unready(f"{path} must hold a JSON object of source to key: {error}") from None
+
+
+def prepare(request: Request, *, stop: Event, say: Callable[[str], object]) -> Simulation:
+    """Ask the product what exists and find where the last run stopped."""
+
+    def wait(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Interrupted
+
+    clients = {source: Client(request.url, key) for source, key in request.keys.items()}
+    first = next(iter(clients.values()))
+    catalogue = read_catalogue(persist(first.catalogue, wait=wait, say=say), world())
+    by_system = source_of(world(), request.keys, set(catalogue.systems.values()))
+    bookmark = Bookmark(request.var / "demo-position.json")
+    position = _position(request, bookmark.read())
+    return Simulation(
+        network=_network(catalogue, position),
+        position=position,
+        bookmark=bookmark,
+        ledger=Ledger(request.var / "demo-incidents.jsonl"),
+        outlet=Outlet(clients, by_system, wait=wait, say=say),
+        clock=now,
+        batch_size=request.batch_size,
+    )
+
+
+def _network(catalogue: Catalogue, position: Position) -> Network:
+    return Network(world(), catalogue, position.seed, position.scale, position.since)
+
+
+def _position(request: Request, before: Position | None) -> Position:
+    """Where to go on: at the end of the last run if that told the same story."""
+    since = floor_hour(now() - int(request.days * DAY)) * HOUR
+    seed = request.seed if request.seed is not None else before.seed if before else SEED
+    scale = request.scale if request.scale is not None else before.scale if before else SCALE
+    asked = Position(request.url, seed, scale, since, since)
+    if before is None or request.restart:
+        return asked
+    same_story = (before.url, before.seed, before.scale) == (asked.url, seed, scale)
+    return before if same_story and before.since <= since else asked
+
+
+def ask_for(simulation: Simulation, name: str, *, at: int, minutes: int, facility: str) -> Incident:
+    """Write an incident down for this and later runs."""
+    known = {each.code for each in simulation.network.catalogue.working}
+    if facility and facility not in known:
+        raise Unready(f"No hospital, clinic or office has the code {facility}.")
+    if at < simulation.position.sent_until:
+        raise Unready("That part of the story is already told. Choose a later time.")
+    story = incident(
+        Name(name),
+        begins=at,
+        minutes=minutes or Name(name).minutes,
+        places=simulation.places,
+        facility=facility,
+    )
+    simulation.ledger.add(story)
+    return story
+
+
+def moment(text: str, *, present: int) -> int:
+    """`+5 m` from now, or a date and time with an offset, as milliseconds."""
+    try:
+        if text.startswith("+"):
+            return present + int(milliseconds(text[1:].strip()))
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unready(f"{text!r} is no time. Write +5 m or 2026-11-20T14:00:00-06:00.") from None
+    if at.tzinfo is None:
+        raise Unready(f"{text!r} has no offset. End it with Z or -06:00.")
+    return int(at.timestamp() * 1000)
