@@ -1,5 +1,83 @@
+"""People, what they may do, which facilities they may see, and their tokens."""
+
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.db import models
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 
 class User(AbstractUser):
     """A person who signs in."""
+
+
+class Capability(models.Model):
+    """Carries the permissions that belong to no single table; it has no rows and no table."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = [
+            ("view_scorecards", "See scorecards, backlog and latency of own facilities"),
+            ("view_transactions", "See single transactions and their timeline"),
+            ("view_quarantine", "See refused events"),
+            ("resolve_quarantine", "Correct, resubmit or discard refused events"),
+            ("rotate_source_keys", "Issue and revoke the keys of sources"),
+        ]
+
+    def __str__(self) -> str:
+        return "Capabilities"
+
+
+class FacilityUserGrant(UserObjectPermissionBase):
+    """A person's permission on a facility; it covers everything below it.
+
+    A table of its own with real foreign keys: guardian's generic tables keep the grants of deleted
+    rows and hand them to the next row with the same number.
+    """
+
+    content_object = models.ForeignKey(
+        "catalog.Facility", models.CASCADE, related_name="user_grants", verbose_name="facility"
+    )
+
+    class Meta(UserObjectPermissionBase.Meta):
+        # unique_together comes with guardian's Meta; its index serves access.facilities_for.
+        verbose_name = "facility grant"
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.content_object}"
+
+
+class FacilityGroupGrant(GroupObjectPermissionBase):
+    """A group's permission on a facility; it covers everything below it."""
+
+    content_object = models.ForeignKey(
+        "catalog.Facility", models.CASCADE, related_name="group_grants", verbose_name="facility"
+    )
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        verbose_name = "facility grant of a group"
+        verbose_name_plural = "facility grants of groups"
+
+    def __str__(self) -> str:
+        return f"{self.group} · {self.content_object}"
+
+
+class ApiToken(models.Model):
+    """Lets a program read what its user may read. Only a hash of it is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    # The public part, by which a presented token is found.
+    prefix = models.CharField(max_length=20, unique=True, editable=False)
+    # Tokens are long and random, so a fast hash is as good as a slow one.
+    sha256 = models.BinaryField(max_length=32, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(
+        null=True, editable=False, help_text="Noted at most once a minute."
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["user", "-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}_… of {self.user}"

@@ -73,10 +73,6 @@ class Facility(models.Model):
                 violation_error_message="An organization needs a business calendar.",
             ),
         ]
-        indexes = [
-            # Subtrees by prefix: accounts.access.facilities_for and the snapshot.
-            models.Index(fields=["path"], name="facility_path", opclasses=["text_pattern_ops"])
-        ]
 
     def __str__(self) -> str:
         return f"{self.code} · {self.name}"

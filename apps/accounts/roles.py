@@ -1,0 +1,78 @@
+"""The eight roles and what each may do (docs/catalog.md, after the role matrix of the product).
+
+Groups carry these permissions; which facilities they hold for is a grant on the facility tree.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+SCORECARDS = ("accounts.view_scorecards",)
+TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
+RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
+
+STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
+PROMISES = (
+    "clock",
+    "slatarget",
+    "businesscalendar",
+    "calendarhours",
+    "calendarholiday",
+)
+
+
+def on_models(app: str, names: Sequence[str], *verbs: str) -> tuple[str, ...]:
+    """Django's own permissions on some models."""
+    return tuple(f"{app}.{verb}_{name}" for name in names for verb in verbs)
+
+
+READ_CATALOGUE = on_models("catalog", STRUCTURE + PROMISES, "view")
+EDIT_STRUCTURE = on_models("catalog", STRUCTURE, "add", "change", "delete")
+EDIT_PROMISES = on_models("catalog", PROMISES, "add", "change", "delete")
+MANAGE_PEOPLE = (
+    *on_models("accounts", ("user", "apitoken", "facilityusergrant"), "add", "change", "view"),
+    *on_models("accounts", ("facilitygroupgrant",), "add", "change", "view"),
+    "accounts.delete_facilityusergrant",
+    "accounts.delete_facilitygroupgrant",
+    "auth.view_group",
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role: the group's name, and what it may do wherever it was granted facilities."""
+
+    name: str
+    permissions: tuple[str, ...]
+    works_in_admin: bool = False
+
+
+ROLES: Mapping[str, Role] = {
+    "revenue_cycle_analyst": Role("Revenue-cycle analyst", RESOLVE),
+    "rcm_supervisor": Role("Revenue-cycle supervisor", RESOLVE),
+    "integration_engineer": Role(
+        "Integration engineer",
+        (*RESOLVE, "accounts.rotate_source_keys", *READ_CATALOGUE, *EDIT_STRUCTURE),
+        works_in_admin=True,
+    ),
+    "integration_lead": Role(
+        "Integration lead",
+        (*RESOLVE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
+        works_in_admin=True,
+    ),
+    "finance_approver": Role("Finance approver", TRANSACTIONS),
+    "executive": Role("Executive", SCORECARDS),
+    "compliance_auditor": Role(
+        "Compliance auditor", (*TRANSACTIONS, *READ_CATALOGUE), works_in_admin=True
+    ),
+    "administrator": Role(
+        "Administrator",
+        (*MANAGE_PEOPLE, *READ_CATALOGUE, "accounts.rotate_source_keys"),
+        works_in_admin=True,
+    ),
+}
+
+
+def every_permission() -> Iterator[str]:
+    """All permissions that some role names."""
+    for role in ROLES.values():
+        yield from role.permissions

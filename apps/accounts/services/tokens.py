@@ -1,0 +1,28 @@
+"""Tokens for programs that read on a person's behalf."""
+
+import hashlib
+import secrets
+
+from django.utils.timezone import now
+
+from apps.accounts.models import ApiToken, User
+
+# Without the letters and digits that are mistaken for each other when read aloud.
+ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def issue_token(*, user: User) -> str:
+    """Make a token and return it; it exists nowhere else, the table keeps a hash."""
+    prefix = "usr_" + "".join(secrets.choice(ALPHABET) for _ in range(8))
+    bearer = f"{prefix}_{secrets.token_urlsafe(32)}"
+    digest = hashlib.sha256(bearer.encode()).digest()
+    ApiToken.objects.create(user=user, prefix=prefix, sha256=digest)
+    return bearer
+
+
+def revoke_tokens(*, user: User, prefix: str | None = None) -> int:
+    """Revoke a person's live tokens, or one of them; return how many."""
+    tokens = ApiToken.objects.filter(user=user, revoked_at=None)
+    if prefix:
+        tokens = tokens.filter(prefix=prefix)
+    return tokens.update(revoked_at=now())

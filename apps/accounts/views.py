@@ -1,0 +1,35 @@
+"""The catalogue for programs: what a client needs to send valid events."""
+
+import hashlib
+from collections.abc import Sequence
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from apps.accounts.access import api_user, facilities_for
+from apps.catalog import queries
+
+
+@require_safe
+@api_user
+def catalogue(request: HttpRequest) -> HttpResponse:
+    return catalogue_response(request, facilities=facilities_for(request.user))
+
+
+def catalogue_response(request: HttpRequest, *, facilities: Sequence[int]) -> HttpResponse:
+    """The document for one scope, or 304. For every view that lets somebody else in, too."""
+    etag = catalogue_etag(facilities)
+    unchanged = get_conditional_response(request, etag=etag)
+    if isinstance(unchanged, HttpResponse) and unchanged.status_code == 304:
+        return unchanged
+    response = JsonResponse(queries.catalogue_document(facilities=facilities))
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def catalogue_etag(facilities: Sequence[int]) -> str:
+    """Changes with the catalogue and with the scope."""
+    scope = hashlib.blake2b(repr(tuple(facilities)).encode(), digest_size=8).hexdigest()
+    return f'"{queries.catalogue_version()}-{scope}"'
