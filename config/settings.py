@@ -27,6 +27,8 @@ THROUGHLINE_MAX_FUTURE_SECONDS = number("THROUGHLINE_MAX_FUTURE_SECONDS", 300)
 THROUGHLINE_CURRENCY = os.environ.get("THROUGHLINE_CURRENCY", "USD")
 THROUGHLINE_MAX_BODY_BYTES = number("THROUGHLINE_MAX_BODY_BYTES", 10 * 2**20)
 THROUGHLINE_MAX_INFLATED_BYTES = number("THROUGHLINE_MAX_INFLATED_BYTES", 32 * 2**20)
+# For each key in each web process: a stop for senders run wild, not a quota.
+THROUGHLINE_REQUESTS_PER_SECOND = number("THROUGHLINE_REQUESTS_PER_SECOND", 5_000)
 
 try:
     SECRET_KEY = secret("THROUGHLINE_SECRET_KEY", var=VAR)
@@ -65,6 +67,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Sources need none of what follows, and pay for none of it.
+    "apps.telemetry.middleware.ingest_door",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.core.headers.headers_middleware",

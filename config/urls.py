@@ -1,7 +1,7 @@
 """Every address of the product; each app owns its own urls.py."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from apps.core.health import healthz
 from apps.pipeline.health import readyz
@@ -10,4 +10,5 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("", include("apps.telemetry.urls")),
 ]

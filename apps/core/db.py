@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString, TypeVar
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
+from psycopg import Cursor
 from psycopg.rows import class_row
 
 Row = TypeVar("Row")
@@ -38,6 +39,33 @@ def execute(sql: LiteralString, params: Mapping[str, Any] | None = None) -> int:
         cursor.execute(sql, params)
         count: int = cursor.rowcount
         return count
+
+
+def fetch_prepared(sql: LiteralString, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement of the hot path: bound by the server, in binary, planned once a connection.
+
+    A connection that turns out to be dead is replaced and the statement run again, which is cheaper
+    than asking before every request. It may then run twice: only for what may be repeated.
+    """
+    try:
+        return _run_prepared(sql, params)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or not _is_broken():
+            raise
+        connection.close()
+        return _run_prepared(sql, params)
+
+
+def _run_prepared(sql: LiteralString, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    connection.ensure_connection()
+    server = connection.connection
+    with connection.wrap_database_errors, Cursor(server) as cursor:
+        cursor.execute(sql, params, binary=True)
+        return cursor.fetchall()
+
+
+def _is_broken() -> bool:
+    return connection.connection is None or connection.connection.closed
 
 
 def copy_rows(sql: LiteralString, chunks: Iterable[bytes]) -> None:

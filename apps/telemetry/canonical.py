@@ -1,7 +1,7 @@
 """The canonical event: the only shape in which anything a source sent is ever kept.
 
-The journal holds canonical events as JSON lines, one array a line, fields in the order below. Ingest
-writes them, the fold reads them. A field that is not here cannot be stored by accident.
+The journal holds canonical events as JSON lines, one array a line, fields in the order below.
+Ingest writes them, the fold reads them. A field that is not here cannot be stored by accident.
 """
 
 from collections.abc import Iterable

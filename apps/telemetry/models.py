@@ -6,6 +6,7 @@ The tables are created by `sql/tables.sql` (partitions, generated columns); thes
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 
 class Source(models.Model):
@@ -51,6 +52,13 @@ class SourceKey(models.Model):
     def __str__(self) -> str:
         return self.prefix
 
+    @property
+    def status(self) -> str:
+        """live, revoked or expired."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= timezone.now() else "live"
+
 
 class IngestBatch(models.Model):
     """A journal row: events acknowledged together, waiting to be folded or folded."""
@@ -64,6 +72,8 @@ class IngestBatch(models.Model):
     received_at = models.DateTimeField()
     source = models.ForeignKey(Source, models.DO_NOTHING, db_constraint=False)
     events = models.IntegerField()
+    tests = models.IntegerField(default=0)
+    rejected = models.IntegerField(default=0)
     state = models.SmallIntegerField(choices=State)
     attempts = models.SmallIntegerField()
     error = models.TextField(null=True)  # noqa: DJ001  NULL is "never failed"

@@ -10,11 +10,10 @@ from datetime import date, datetime
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from apps.telemetry.canonical import CanonicalEvent, Kind, event_key, seal, transaction_id
 from apps.telemetry.formats.events import (
-    BusinessKeys,
     CheckpointEvent,
     ContractEvent,
     FinanceEvent,
@@ -24,12 +23,17 @@ from apps.telemetry.formats.events import (
     WireEvent,
 )
 from apps.telemetry.refusals import Code, Refused
-from apps.telemetry.tokens import business_token, is_kind, is_personal, looks_personal, mask
+from apps.telemetry.tokens import (
+    BusinessKey,
+    business_key,
+    is_kind,
+    is_personal,
+    looks_personal,
+    record_token,
+)
 
 OUTCOMES = {"ok": 1, "retry": 2, "failed": 3, "dead_letter": 4, "manual": 5, "cancelled": 6}
 AMOUNT_KINDS = {"gross": 1, "expected_net": 2, "paid": 3}
-
-BusinessKeyTriple = tuple[str, str, str]
 
 # Thirteen digits and two decimals; more of either raises instead of rounding.
 _MONEY = Context(prec=15, traps=[Inexact, InvalidOperation])
@@ -46,8 +50,15 @@ class Stage(msgspec.Struct, frozen=True, gc=False):
     rank: int
 
 
+class Kept(msgspec.Struct):
+    """The tokens of an event that lay in quarantine, where the numbers themselves were not kept."""
+
+    business_keys: list[BusinessKey]
+    records: list[str]
+
+
 class Directory(msgspec.Struct, frozen=True):
-    """What of the catalogue one sender may name, by the names it uses, and what times it may say."""
+    """What of the catalogue one sender may name, by the names it uses, and which times."""
 
     source_id: int
     stages: Mapping[tuple[str, str], Stage]
@@ -56,19 +67,18 @@ class Directory(msgspec.Struct, frozen=True):
     interfaces: Mapping[str, int]
     systems: Mapping[str, int]
     allowed: frozenset[int] | None
+    version: int
     earliest: int
     latest: int
     currency: str
 
 
-def resolve(
-    event: WireEvent, names: Directory, keys: list[BusinessKeyTriple] | None = None
-) -> CanonicalEvent:
-    """The canonical event; refused with the first reason found.
-
-    `keys` are business keys that were turned into tokens earlier, when the event was quarantined.
-    """
-    canonical = _stage(event, names, keys) if type(event) is StageEvent else _signal(event, names)
+def resolve(event: WireEvent, names: Directory, kept: Kept | None = None) -> CanonicalEvent:
+    """The canonical event; refused with the first reason found."""
+    if type(event) is StageEvent:
+        canonical = _stage(event, names, kept)
+    else:
+        canonical = _signal(event, names, kept)
     seal(canonical)
     return canonical
 
@@ -83,9 +93,7 @@ def microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
 
 
-def _stage(
-    event: StageEvent, names: Directory, keys: list[BusinessKeyTriple] | None
-) -> CanonicalEvent:
+def _stage(event: StageEvent, names: Directory, kept: Kept | None) -> CanonicalEvent:
     data = event.data
     subject = event.subject
     at = _time(event, names)
@@ -117,21 +125,21 @@ def _stage(
         _error(data.error) if data.error else None,
         _payer(data.payer) if data.payer else None,
         _date(data.service_date, "/data/service_date") if data.service_date else None,
-        _business_keys(data.business_keys) if data.business_keys else keys,
+        _business_keys(data.business_keys, kept),
         data.contract_version or None,
         data.backfill is True,
         None,
     )
 
 
-def _signal(event: WireEvent, names: Directory) -> CanonicalEvent:
+def _signal(event: WireEvent, names: Directory, kept: Kept | None) -> CanonicalEvent:
     """A fact about no stage: its figures travel in `data`, already resolved."""
     at = _time(event, names)
     workflow_id = facility_id = 0
     interface_id = None
     match event:
         case CheckpointEvent(data=data):
-            kind, facts = Kind.CHECKPOINT, _checkpoint(event, names)
+            kind, facts = Kind.CHECKPOINT, _checkpoint(event, names, kept)
             workflow_id = _workflow(data.workflow, names)
             facility_id = _facility(data.facility, names)
         case FinanceEvent(data=data):
@@ -171,7 +179,7 @@ def _signal(event: WireEvent, names: Directory) -> CanonicalEvent:
     )
 
 
-def _checkpoint(event: CheckpointEvent, names: Directory) -> dict[str, object]:
+def _checkpoint(event: CheckpointEvent, names: Directory, kept: Kept | None) -> dict[str, object]:
     data = event.data
     if data.system not in names.systems:
         raise Refused(Code.INVALID_DATA, "/data/system", "No system has this code.")
@@ -182,8 +190,8 @@ def _checkpoint(event: CheckpointEvent, names: Directory) -> dict[str, object]:
         "count": data.count,
         "amount_minor": _money(data.amount, names.currency, names),
     }
-    if data.keys:
-        facts["keys"] = [business_token("record", key) for key in data.keys]
+    if records := kept.records if kept else [record_token(key) for key in data.keys or ()]:
+        facts["keys"] = records
     return facts
 
 
@@ -247,9 +255,7 @@ def _facility(name: str, names: Directory) -> int:
         raise Refused(Code.UNKNOWN_FACILITY, "/data/facility", message)
     if names.allowed is not None and facility_id not in names.allowed:
         message = "The key may not speak for this facility."
-        raise Refused(
-            Code.FACILITY_FORBIDDEN, "/data/facility", message, facility_id=facility_id
-        )
+        raise Refused(Code.FACILITY_FORBIDDEN, "/data/facility", message, facility_id=facility_id)
     return facility_id
 
 
@@ -299,17 +305,24 @@ def _clean(text: str) -> str:
     return _UNWANTED.sub("", text)
 
 
-def _business_keys(keys: BusinessKeys) -> list[BusinessKeyTriple]:
-    return [_business_key(kind, value) for kind, value in sorted(keys.items())]
+def _business_keys(
+    keys: dict[str, str] | UnsetType | None, kept: Kept | None
+) -> list[BusinessKey] | None:
+    if kept:
+        return kept.business_keys or None
+    if not keys:
+        return None
+    for kind, value in keys.items():
+        _check_business_key(kind, value)
+    return [business_key(kind, value) for kind, value in sorted(keys.items())]
 
 
-def _business_key(kind: str, value: str) -> BusinessKeyTriple:
+def _check_business_key(kind: str, value: str) -> None:
     if not is_kind(kind):
         message = "The kind of a business key is a short word such as account or claim."
         raise Refused(Code.INVALID_DATA, "/data/business_keys", message)
     if is_personal(kind) or looks_personal(value):
         raise _personal(f"/data/business_keys/{kind}")
-    return kind, business_token(kind, value), mask(value)
 
 
 def _personal(pointer: str) -> Refused:

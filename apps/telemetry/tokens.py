@@ -10,6 +10,9 @@ from hashlib import blake2b
 
 from django.conf import settings
 
+# Kind, token and mask.
+BusinessKey = tuple[str, str, str]
+
 # Kinds that name a person rather than a piece of business; such keys are refused, not hidden.
 _PERSONAL = re.compile(r"name|ssn|social|birth|dob|phone|e_?mail|address")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -20,6 +23,16 @@ def business_token(kind: str, value: str) -> str:
     key: bytes = settings.TOKEN_KEY
     text = f"{kind}\x1f{value}"
     return blake2b(text.encode(), digest_size=16, key=key).hexdigest()
+
+
+def business_key(kind: str, value: str) -> BusinessKey:
+    """A business key as it is kept."""
+    return kind, business_token(kind, value), mask(value)
+
+
+def record_token(value: str) -> str:
+    """The token of a record's number in a checkpoint: the same on both sides of the interface."""
+    return business_token("record", value)
 
 
 def mask(value: str) -> str:

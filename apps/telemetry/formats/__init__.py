@@ -1,4 +1,4 @@
-"""The formats ingest understands: bytes in, events or refusals out. One module and one line each."""
+"""The formats ingest understands: bytes in, events or refusals out. A module and a line each."""
 
 from collections.abc import Callable, Mapping
 

@@ -248,7 +248,7 @@ def _unbase64(encoded: Any) -> bytes:
 
 
 def _header_text(value: str, name: str) -> str:
-    """The attribute in a header: quotes taken off, then percent-decoded, as the HTTP binding says."""
+    """The attribute in a header: quotes off, then percent-decoded, as the HTTP binding says."""
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
     try:

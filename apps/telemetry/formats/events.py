@@ -12,6 +12,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Attribute = Annotated[str, Meta(min_length=1, max_length=256)]
 Short = Annotated[str, Meta(min_length=1, max_length=64)]
+FacilityName = Annotated[
+    str, Meta(min_length=1, max_length=80, description="Code, or alias in the sender's system")
+]
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339, offset required")]
 Attempt = Annotated[int, Meta(ge=1, le=32767)]
 Count = Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]
@@ -26,50 +29,50 @@ AmountKind = Literal["gross", "expected_net", "paid"]
 class NativeError(Struct, forbid_unknown_fields=True, gc=False):
     """What went wrong, in the words of the standard it went wrong in. The message is never kept."""
 
-    standard: Short | None | UnsetType = UNSET
-    code: Short | None | UnsetType = UNSET
-    location: Short | None | UnsetType = UNSET
-    message: Annotated[str, Meta(max_length=4096)] | None | UnsetType = UNSET
+    standard: Short | UnsetType | None = UNSET
+    code: Short | UnsetType | None = UNSET
+    location: Short | UnsetType | None = UNSET
+    message: Annotated[str, Meta(max_length=4096)] | UnsetType | None = UNSET
 
 
 class StageData(Struct, forbid_unknown_fields=True, gc=False):
     """One stage of one transaction was reached, retried or failed."""
 
     workflow: Short
-    facility: Short
+    facility: FacilityName
     stage: Short
     outcome: Outcome
-    interface: Short | None | UnsetType = UNSET
-    attempt: Attempt | None | UnsetType = UNSET
-    amount: Decimal | None | UnsetType = UNSET
-    currency: Short | None | UnsetType = UNSET
-    amount_kind: AmountKind | None | UnsetType = UNSET
-    business_keys: BusinessKeys | None | UnsetType = UNSET
-    payer: Short | None | UnsetType = UNSET
-    service_date: date | None | UnsetType = UNSET
-    error: NativeError | None | UnsetType = UNSET
-    contract_version: Short | None | UnsetType = UNSET
-    backfill: bool | None | UnsetType = UNSET
-    test: bool | None | UnsetType = UNSET
+    interface: Short | UnsetType | None = UNSET
+    attempt: Attempt | UnsetType | None = UNSET
+    amount: Decimal | UnsetType | None = UNSET
+    currency: Short | UnsetType | None = UNSET
+    amount_kind: AmountKind | UnsetType | None = UNSET
+    business_keys: BusinessKeys | UnsetType | None = UNSET
+    payer: Short | UnsetType | None = UNSET
+    service_date: date | UnsetType | None = UNSET
+    error: NativeError | UnsetType | None = UNSET
+    contract_version: Short | UnsetType | None = UNSET
+    backfill: bool | UnsetType | None = UNSET
+    test: bool | UnsetType | None = UNSET
 
 
 class CheckpointData(Struct, forbid_unknown_fields=True, gc=False):
     """How many, and how much, one side of an interface counted for a business date."""
 
     workflow: Short
-    facility: Short
+    facility: FacilityName
     business_date: date
     side: Literal["source", "target"]
     system: Short
     count: Count
     amount: Decimal
-    keys: Annotated[list[Attribute], Meta(max_length=1000)] | None | UnsetType = UNSET
+    keys: Annotated[list[Attribute], Meta(max_length=1000)] | UnsetType | None = UNSET
 
 
 class FinanceData(Struct, forbid_unknown_fields=True, gc=False):
     """One figure of the financial feed behind the KPIs."""
 
-    facility: Short
+    facility: FacilityName
     date: date
     measure: Short
     value: Decimal
@@ -79,9 +82,9 @@ class HeartbeatData(Struct, forbid_unknown_fields=True, gc=False):
     """An interface is alive, and how much waits in it."""
 
     interface: Short
-    queue_depth: Count | None | UnsetType = UNSET
-    oldest_age_seconds: Count | None | UnsetType = UNSET
-    status: Short | None | UnsetType = UNSET
+    queue_depth: Count | UnsetType | None = UNSET
+    oldest_age_seconds: Count | UnsetType | None = UNSET
+    status: Short | UnsetType | None = UNSET
 
 
 class ContractData(Struct, forbid_unknown_fields=True, gc=False):
@@ -100,11 +103,11 @@ class _Envelope(Struct, tag_field="type", forbid_unknown_fields=True, gc=False, 
     id: Attribute
     source: Attribute
     time: Instant
-    datacontenttype: Literal["application/json"] | None | UnsetType = UNSET
-    dataschema: Attribute | None | UnsetType = UNSET
-    traceparent: Attribute | None | UnsetType = UNSET
-    partitionkey: Attribute | None | UnsetType = UNSET
-    sequence: Attribute | None | UnsetType = UNSET
+    datacontenttype: Literal["application/json"] | UnsetType | None = UNSET
+    dataschema: Attribute | UnsetType | None = UNSET
+    traceparent: Attribute | UnsetType | None = UNSET
+    partitionkey: Attribute | UnsetType | None = UNSET
+    sequence: Attribute | UnsetType | None = UNSET
 
 
 class StageEvent(_Envelope, kw_only=True, tag="throughline.stage.v1"):
@@ -117,28 +120,28 @@ class StageEvent(_Envelope, kw_only=True, tag="throughline.stage.v1"):
 class CheckpointEvent(_Envelope, kw_only=True, tag="throughline.checkpoint.v1"):
     """A checkpoint event."""
 
-    subject: Attribute | None | UnsetType = UNSET
+    subject: Attribute | UnsetType | None = UNSET
     data: CheckpointData
 
 
 class FinanceEvent(_Envelope, kw_only=True, tag="throughline.finance.v1"):
     """A finance event."""
 
-    subject: Attribute | None | UnsetType = UNSET
+    subject: Attribute | UnsetType | None = UNSET
     data: FinanceData
 
 
 class HeartbeatEvent(_Envelope, kw_only=True, tag="throughline.heartbeat.v1"):
     """A heartbeat event."""
 
-    subject: Attribute | None | UnsetType = UNSET
+    subject: Attribute | UnsetType | None = UNSET
     data: HeartbeatData
 
 
 class ContractEvent(_Envelope, kw_only=True, tag="throughline.contract.v1"):
     """A contract event."""
 
-    subject: Attribute | None | UnsetType = UNSET
+    subject: Attribute | UnsetType | None = UNSET
     data: ContractData
 
 

@@ -1,4 +1,4 @@
-"""What msgspec says of data that does not fit, in the words of a refusal: where and how to mend it."""
+"""What msgspec says of data that does not fit, in the words of a refusal: where, and what then."""
 
 import re
 from typing import Never, get_args

@@ -1,0 +1,125 @@
+"""Reads of telemetry for its pages and its API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from apps.core.db import fetch_all
+from apps.telemetry.models import IngestBatch, Quarantine, Source, SourceKey
+
+BATCH_REPORT = """
+SELECT id, source_id, received_at, state, events, tests, stored, duplicates, conflicts, rejected,
+       folded_at
+  FROM telemetry_ingestbatch WHERE id = %(id)s
+"""
+
+# The clock is the fastest delivery of this hour and the one before, so that it does not jump at
+# the full hour.
+SOURCES = """
+WITH clock AS (
+    SELECT source_id, min(fastest_ms) AS fastest_ms FROM telemetry_sourceclock
+     WHERE hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour'
+     GROUP BY source_id
+), key AS (
+    SELECT source_id, max(last_used_at) AS last_used_at,
+           count(*) FILTER (WHERE revoked_at IS NULL
+                              AND (expires_at IS NULL OR expires_at > now())) AS live_keys
+      FROM telemetry_sourcekey GROUP BY source_id
+), refused AS (
+    SELECT source_id, count(*) AS quarantined FROM telemetry_quarantine
+     WHERE state = 'open' GROUP BY source_id
+)
+SELECT s.id, s.code, s.name, s.active, clock.fastest_ms, key.last_used_at,
+       COALESCE(key.live_keys, 0) AS live_keys, COALESCE(refused.quarantined, 0) AS quarantined
+  FROM telemetry_source s
+  LEFT JOIN clock ON clock.source_id = s.id
+  LEFT JOIN key ON key.source_id = s.id
+  LEFT JOIN refused ON refused.source_id = s.id
+ ORDER BY s.code
+"""
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What became of the events of one request."""
+
+    id: UUID
+    source_id: int
+    received_at: datetime
+    state: int
+    events: int
+    tests: int
+    stored: int | None
+    duplicates: int | None
+    conflicts: int | None
+    rejected: int
+    folded_at: datetime | None
+
+    @property
+    def accepted(self) -> int:
+        """Events acknowledged; tests were, and are not stored."""
+        return self.events + self.tests
+
+    @property
+    def state_name(self) -> str:
+        """The state as the API says it."""
+        return IngestBatch.State(self.state).name.lower()
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """How one source is doing."""
+
+    id: int
+    code: str
+    name: str
+    active: bool
+    fastest_ms: int | None
+    last_used_at: datetime | None
+    live_keys: int
+    quarantined: int
+
+    # A second of network and a sender that batches for some are no reason to doubt its clock.
+    AHEAD_MS = 1_000
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Its events arrive before they happened."""
+        return self.fastest_ms is not None and self.fastest_ms < -self.AHEAD_MS
+
+    @property
+    def fastest(self) -> timedelta | None:
+        """The fastest delivery lately, never negative."""
+        return None if self.fastest_ms is None else timedelta(milliseconds=abs(self.fastest_ms))
+
+
+def batch_report(batch_id: UUID) -> BatchReport | None:
+    """The fate of a request's events, if there was such a request."""
+    found = fetch_all(BATCH_REPORT, {"id": batch_id}, row=BatchReport)
+    return found[0] if found else None
+
+
+def source_reports() -> list[SourceReport]:
+    """All sources, with keys in use, clock and what of theirs lies in quarantine."""
+    return fetch_all(SOURCES, {}, row=SourceReport)
+
+
+def keys_of(*, source: str) -> QuerySet[SourceKey]:
+    """A source's keys, newest first."""
+    return SourceKey.objects.filter(source__code=source).order_by("-created_at")
+
+
+def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quarantine]:
+    """Refused events of these facilities; those of none known only for people who see all."""
+    scope = Q(facility_id__in=facilities)
+    if everywhere:
+        scope |= Q(facility_id=None)
+    return Quarantine.objects.filter(scope).select_related("source", "facility")
+
+
+def sources() -> QuerySet[Source]:
+    """Every source, for a filter."""
+    return Source.objects.order_by("code")

@@ -1,0 +1,5 @@
+"""Writes of telemetry: keys, acceptance, quarantine, clocks."""
+
+from apps.telemetry.services.quarantine import redrive_quarantine
+
+__all__ = ["redrive_quarantine"]
