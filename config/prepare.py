@@ -30,6 +30,8 @@ def main() -> int:
         "seeding the catalogue" + (" and the demo users" if settings.THROUGHLINE_DEMO else "")
     )
     call_command("seed")
+    if settings.THROUGHLINE_DEMO:
+        call_command("seed_demo_users")
     return 0
 
 
