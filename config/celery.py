@@ -1,9 +1,11 @@
 """The Celery app: doorbells only, since PostgreSQL carries the work."""
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import celeryd_init, setup_logging
 from kombu.transport import redis as kombu_redis
 from redis.exceptions import ConnectionError as BrokerLost
@@ -13,6 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("throughline")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+# Celery warns root about pickled tasks from strangers; ours are JSON, without arguments.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 # The versions whose workers exit when Redis dies under them; tests/house/test_celery.py fails on
 # any other, so that the patch below is removed with the fault.

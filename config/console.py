@@ -49,7 +49,9 @@ class Console:
             record = json.loads(line)
             level, text = record["level"], record["message"]
         except (ValueError, KeyError, TypeError):
-            self.say(line, name=name)
+            # The inside of a traceback or of a banner is for the log file.
+            if line.strip() and not line[0].isspace():
+                self.say(line, name=name)
             return
         if self.as_json:
             print(line, flush=True)

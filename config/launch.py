@@ -205,7 +205,7 @@ def programs(choices: Choices, base: dict[str, str]) -> list[Program]:
         told = {**base, "THROUGHLINE_PROCESS": name}
         return Program(name, command(python(*words), told), **more)
 
-    celery = ("-m", "celery", "-A", "config.celery")
+    celery = ("-m", "celery", "--quiet", "-A", "config.celery")
     return [
         program("web", *web_words(choices), is_ready=answers(f"{choices.url}/healthz")),
         program("worker", *celery, "worker", "--loglevel=INFO", "--pool=prefork",
@@ -224,9 +224,9 @@ def web_words(choices: Choices) -> list[str]:
         *("-m", "granian", "--interface", "wsgi", "config.wsgi:application"),
         *("--host", choices.host, "--port", str(choices.port)),
         *("--workers", os.environ.get("THROUGHLINE_WEB_PROCESSES", "1")),
-        *("--blocking-threads", os.environ.get("THROUGHLINE_WEB_THREADS", "6")),
+        *("--blocking-threads", os.environ.get("THROUGHLINE_WEB_THREADS", "4")),
         *("--respawn-failed-workers", "--no-access-log", "--log-level", "warning"),
-        *("--workers-kill-timeout", "10"),
+        *("--log-config", str(PROJECT / "config/granian.json"), "--workers-kill-timeout", "10"),
     ]
 
 

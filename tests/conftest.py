@@ -1,7 +1,7 @@
 """Real PostgreSQL and Valkey for every test, started once a run below $THROUGHLINE_VAR/test.
 
-The environment is set before pytest-django reads the settings, so nothing of the machine's own
-configuration reaches a test.
+The environment is made here, the settings module with it: named in pyproject.toml it would be read
+before this file, with the machine's own configuration.
 """
 
 import os
@@ -15,6 +15,7 @@ for name in [name for name in os.environ if name.startswith("THROUGHLINE_")]:
     if name != "THROUGHLINE_SERVER_ACCOUNT":
         del os.environ[name]
 os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "config.settings",
     "THROUGHLINE_VAR": str(VAR),
     "THROUGHLINE_SECRET_KEY": "only-for-tests-" + "t" * 40,
     "THROUGHLINE_TOKEN_KEY": "00" * 32,

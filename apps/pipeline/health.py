@@ -1,5 +1,6 @@
 """Readiness with figures: what waits to be folded, and for how long."""
 
+import logging
 from dataclasses import asdict, dataclass
 
 from django.contrib.auth.decorators import login_not_required
@@ -9,6 +10,8 @@ from django.views.decorators.http import require_safe
 
 from apps.core.db import fetch_one
 from apps.core.health import broker_answers, database_answers
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,14 @@ class Journal:
 # Both from the index of waiting batches alone: an id carries the time it was made. The count stops
 # at 10,000, where the exact number no longer helps and counting would start to cost.
 WAITING = """
-SELECT count(*) AS waiting_batches,
-       coalesce(greatest(date_part('epoch', now() - uuid_extract_timestamp(min(id))), 0), 0)
+WITH waiting AS (
+    SELECT id FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 10000
+), oldest AS (
+    SELECT uuid_extract_timestamp(id) AS received_at FROM waiting ORDER BY id LIMIT 1
+)
+SELECT (SELECT count(*) FROM waiting) AS waiting_batches,
+       coalesce((SELECT greatest(date_part('epoch', now() - received_at), 0) FROM oldest), 0)
            AS fold_lag_seconds
-  FROM (SELECT id FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 10000) AS waiting
 """
 
 
@@ -47,7 +54,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def waiting_work() -> Journal | None:
     try:
         return fetch_one(WAITING, {}, row=Journal)
-    except Error:
+    except Error as error:
+        log.warning("readiness: journal unreadable (%s)", type(error).__name__)
         return None
 
 
