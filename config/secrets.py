@@ -35,6 +35,8 @@ def ensure_secrets(var: Path) -> None:
         file.write(HEADER)
         file.write(f"THROUGHLINE_SECRET_KEY={secrets.token_urlsafe(48)}\n")
         file.write(f"THROUGHLINE_TOKEN_KEY={secrets.token_hex(32)}\n")
+        # For the demo's people, who exist in demo mode only.
+        file.write(f"THROUGHLINE_DEMO_PASSWORD={secrets.token_urlsafe(9)}\n")
 
 
 def secret(name: str, *, var: Path) -> str:

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded
 from config.env import database, flag, number, words
-from config.secrets import MissingSecret, secret
+from config.secrets import MissingSecret, secret, stored_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = embedded.var_directory()
@@ -38,6 +38,11 @@ except MissingSecret as error:
     raise ImproperlyConfigured(str(error)) from None
 except ValueError:
     raise ImproperlyConfigured("THROUGHLINE_TOKEN_KEY must be hexadecimal.") from None
+
+# Of the demo's people; empty where seed_demo_users is to make one and print it.
+THROUGHLINE_DEMO_PASSWORD = os.environ.get("THROUGHLINE_DEMO_PASSWORD") or stored_secrets(VAR).get(
+    "THROUGHLINE_DEMO_PASSWORD", ""
+)
 
 # -- Django ------------------------------------------------------------------------------------
 
