@@ -56,3 +56,17 @@ def services() -> Iterator[embedded.Place]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(services: embedded.Place) -> None:
     """pytest-django asks for this before it creates the test database: servers come first."""
+
+
+@pytest.fixture
+def transactional_db(transactional_db: None) -> Iterator[None]:
+    """A committing test also leaves rows in tables that Django does not manage; empty those too."""
+    yield
+    from django.apps import apps
+    from django.db import connection
+
+    models = (m for app in ("telemetry", "scorecards") for m in apps.get_app_config(app).get_models())
+    tables = {model._meta.db_table for model in models if not model._meta.managed}
+    with connection.cursor() as cursor:
+        names = ", ".join(sorted(tables | {"telemetry_eventkey", "scorecards_rollupdelta"}))
+        cursor.execute(f"TRUNCATE {names} CASCADE")

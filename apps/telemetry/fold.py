@@ -61,9 +61,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fold_changed (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_rule_version (version bigint NOT NULL);
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage_rule (LIKE catalog_stage_rule);
-CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule);
-CREATE INDEX IF NOT EXISTS fold_target_rule_scope
-    ON fold_target_rule (workflow_id, facility_id, clock);
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule)
 """
 
 # Commit empties them; a fold inside a larger transaction must not meet the rows of the one before.
@@ -143,6 +141,7 @@ SELECT DISTINCT ON (transaction_id, kind, token) transaction_id, kind, token, ma
 # What the catalogue says each event means: does it settle, reopen, start or stop a clock,
 # and when is a clock it starts due. The due time belongs to the start event alone (its facility,
 # the target in force at its moment), so it travels with that event and folding stays commutative.
+# Of a scope's target versions one holds at a time (slatarget_no_overlap), so the joins add no rows.
 #
 # Arrays compare like tuples, so min(ARRAY[time, x]) is "x of the earliest". The ORDER BY of the
 # upsert fixes the lock order of concurrent folds.
@@ -156,29 +155,22 @@ WITH ruled AS (
            OR (r.terminal_outcome > 0 AND e.outcome IN (3, 4)) AS reopens,
            r.starts_integration AS starts, r.stops_integration AS stops,
            r.starts_business, r.stops_business,
-           CASE WHEN r.starts_integration THEN (
-               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds::bigint * 1000000
-                      ELSE (extract(epoch FROM catalog_due(t.measure, e.occurred_at,
-                                t.threshold_seconds, t.calendar_id,
-                                    t.time_zone)) * 1000000)::bigint END
-                 FROM fold_target_rule t
-                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id
-                    AND t.clock = 1
-                  AND t.effective_from <= e.occurred_at
-                  AND (t.effective_to IS NULL OR t.effective_to > e.occurred_at)
-                LIMIT 1) END AS due_us,
-           CASE WHEN r.starts_business THEN (
-               SELECT CASE t.measure WHEN 1 THEN e.occurred_us + t.threshold_seconds::bigint * 1000000
-                      ELSE (extract(epoch FROM catalog_due(t.measure, e.occurred_at,
-                                t.threshold_seconds, t.calendar_id,
-                                    t.time_zone)) * 1000000)::bigint END
-                 FROM fold_target_rule t
-                WHERE t.workflow_id = e.workflow_id AND t.facility_id = e.facility_id
-                    AND t.clock = 2
-                  AND t.effective_from <= e.occurred_at
-                  AND (t.effective_to IS NULL OR t.effective_to > e.occurred_at)
-                LIMIT 1) END AS business_due_us
-      FROM fold_new e LEFT JOIN fold_stage_rule r USING (stage_id)
+           CASE i.measure WHEN 1 THEN e.occurred_us + i.threshold_seconds::bigint * 1000000
+               ELSE (extract(epoch FROM catalog_due(i.measure, e.occurred_at, i.threshold_seconds,
+                   i.calendar_id, i.time_zone)) * 1000000)::bigint END AS due_us,
+           CASE b.measure WHEN 1 THEN e.occurred_us + b.threshold_seconds::bigint * 1000000
+               ELSE (extract(epoch FROM catalog_due(b.measure, e.occurred_at, b.threshold_seconds,
+                   b.calendar_id, b.time_zone)) * 1000000)::bigint END AS business_due_us
+      FROM fold_new e
+      LEFT JOIN fold_stage_rule r USING (stage_id)
+      LEFT JOIN fold_target_rule i
+        ON r.starts_integration AND i.clock = 1 AND i.workflow_id = e.workflow_id
+       AND i.facility_id = e.facility_id AND i.effective_from <= e.occurred_at
+       AND (i.effective_to IS NULL OR i.effective_to > e.occurred_at)
+      LEFT JOIN fold_target_rule b
+        ON r.starts_business AND b.clock = 2 AND b.workflow_id = e.workflow_id
+       AND b.facility_id = e.facility_id AND b.effective_from <= e.occurred_at
+       AND (b.effective_to IS NULL OR b.effective_to > e.occurred_at)
 ), summary AS (
     SELECT transaction_id, min(workflow_id) AS workflow_id, min(correlation_id) AS correlation_id,
            min(ARRAY[occurred_us, facility_id]) AS first, max(occurred_at) AS last_at,

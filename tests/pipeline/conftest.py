@@ -1,17 +1,15 @@
 """The folding tests commit: temporary tables, locks and other connections are part of the claim."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
 
-from tests.pipeline import network as net
-
 EMPTY = """
 TRUNCATE telemetry_ingestbatch, telemetry_quarantine, telemetry_eventkey, telemetry_event,
     telemetry_signal, telemetry_businesskey, telemetry_transaction, scorecards_rollupdelta,
-    scorecards_rollup, scorecards_backlog, scorecards_backlogsnapshot, telemetry_sourcekey,
-    telemetry_source
+    scorecards_rollup, scorecards_backlog, scorecards_backlogsnapshot
 """
 
 
@@ -21,10 +19,12 @@ def empty() -> None:
 
 
 @pytest.fixture
-def network(transactional_db: None) -> net.Network:
+def network(transactional_db: None) -> Any:
     """A small catalogue and an empty data path."""
-    empty()
-    return net.build()
+    # Models can be imported once Django is set up, which is after conftest files are read.
+    from tests.pipeline.network import build
+
+    return build()
 
 
 @pytest.fixture

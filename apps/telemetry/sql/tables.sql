@@ -213,6 +213,7 @@ CREATE INDEX transaction_business_due ON telemetry_transaction (business_due_at)
     WHERE business_sla = 0 AND business_due_at IS NOT NULL;
 
 -- Microseconds since 1970 to a moment, exactly (a double holds them without rounding until 2255).
+-- STABLE, as timestamptz + interval is: an IMMUTABLE wrapper would not be inlined, at 2 us a call.
 CREATE FUNCTION telemetry_at(microseconds bigint) RETURNS timestamptz
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN timestamptz '1970-01-01 00:00:00+00' + microseconds * interval '1 microsecond';

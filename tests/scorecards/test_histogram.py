@@ -1,0 +1,88 @@
+"""The latency histogram merges and retracts exactly and keeps its error bound."""
+
+import math
+import random
+from fractions import Fraction
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.scorecards.histogram import BUCKETS, DIGITS, WIDTH, decode, quantile
+
+PACK = """
+SELECT sum(unit)::text FROM unnest(%s::bigint[]) AS ms
+  JOIN scorecards_histogramunit ON position = scorecards_histogram_position(ms)
+"""
+
+
+def pack(latencies):
+    """The packed histogram of some milliseconds, by the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(PACK, [latencies])
+        return cursor.fetchone()[0]
+
+
+def exact(latencies, fraction):
+    """The interpolated quantile of the values themselves (percentile_cont)."""
+    ordered = sorted(latencies)
+    position = fraction * (len(ordered) - 1)
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+@pytest.mark.parametrize(("median", "sigma"), [(350, 0.8), (41_000, 1.2), (5_400_000, 0.6)])
+def test_percentiles_of_realistic_latencies_are_within_two_percent_on_average(db, median, sigma):
+    order = random.Random(11)
+    errors = []
+    for _ in range(12):
+        latencies = [
+            max(1, round(order.lognormvariate(math.log(median), sigma))) for _ in range(4_000)
+        ]
+        counts = decode(pack(latencies))
+        for fraction in (0.5, 0.95, 0.99):
+            truth = exact(latencies, fraction)
+            errors.append(abs(quantile(counts, fraction) - truth) / truth)
+
+    assert sum(errors) / len(errors) <= 0.02
+
+
+# Nothing is written, so sharing the connection between examples is safe.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=60))
+def test_decoding_finds_every_latency_in_its_bucket(db, latencies):
+    counts = decode(pack(latencies))
+
+    assert sum(counts) == len(latencies)
+    for ms in latencies:
+        position = min(BUCKETS - 1, math.floor(math.log(max(1, ms)) / WIDTH))
+        assert counts[position] >= 1
+
+
+def test_any_quantile_of_one_value_is_within_the_bucket_bound():
+    for ms in (1, 7, 350, 86_400_000):
+        counts = [0] * BUCKETS
+        counts[math.floor(math.log(ms) / WIDTH)] = 1
+        assert abs(quantile(counts, 0.95) / ms - 1) <= math.e**WIDTH - 1
+
+
+def test_merging_adds_and_retracting_takes_away(db):
+    merged = int(pack([10, 500])) + int(pack([500, 9_000]))
+
+    assert decode(str(merged - int(pack([500])))) == decode(pack([10, 500, 9_000]))
+
+
+def test_an_empty_histogram_has_no_percentile():
+    assert quantile(decode("0"), 0.5) is None
+
+
+def test_a_histogram_below_zero_is_refused():
+    with pytest.raises(ValueError, match="fewer than zero"):
+        decode("-1")
+
+
+def test_buckets_hold_a_million_million_values():
+    assert decode(str(10**DIGITS - 1)) == [10**DIGITS - 1]
+    assert Fraction(10) ** DIGITS > 10**11
