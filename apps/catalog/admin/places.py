@@ -1,0 +1,89 @@
+"""Facilities as the tree they are, with the names other systems give them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, Func, IntegerField, QuerySet, Value
+from django.http import HttpRequest
+
+from apps.catalog.admin.spans import LaysOutSpans
+from apps.catalog.models import Facility, FacilityAlias
+
+EM_SPACE = "\u2003"
+
+
+class TreeOrder(Func):
+    """A path as numbers, so that /1/10/ follows /1/9/ and children follow their parent."""
+
+    template = "string_to_array(btrim(%(expressions)s, '/'), '/')::integer[]"
+    output_field = IntegerField()
+
+
+class AliasInline(admin.TabularInline):
+    model = FacilityAlias
+    extra = 0
+    autocomplete_fields = ["system"]
+    verbose_name_plural = "names in other systems"
+
+
+class RegionFilter(admin.SimpleListFilter):
+    """A node and everything below it."""
+
+    title = "region"
+    parameter_name = "under"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        regions = Facility.objects.filter(kind=Facility.Kind.REGION).order_by("name")
+        return [(region.path, region.name) for region in regions]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(path__startswith=self.value()) if self.value() else queryset
+
+
+@admin.register(Facility)
+class FacilityAdmin(LaysOutSpans):
+    list_display = ["tree_name", "code", "kind", "time_zone", "own_calendar", "active"]
+    list_display_links = ["tree_name"]
+    list_filter = [RegionFilter, "kind", "time_zone", "active"]
+    list_per_page = 200
+    list_select_related = ["calendar"]
+    search_fields = ["code", "name", "short_name", "aliases__alias"]
+    search_help_text = "Code, name, or what any system calls it"
+    autocomplete_fields = ["parent", "calendar"]
+    inlines = [AliasInline]
+    fieldsets = [
+        (None, {"fields": ["code", "name", "short_name", "kind", "active"]}),
+        (
+            "Place in the tree",
+            {
+                "fields": ["parent"],
+                "description": "Moving a facility moves everything below it. Grants and target "
+                "overrides of the new parents hold from then on.",
+            },
+        ),
+        ("Time", {"fields": ["time_zone", "calendar"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Facility]:
+        return super().get_queryset(request).order_by(TreeOrder(F("path"), Value("/")))
+
+    @admin.display(description="facility")
+    def tree_name(self, facility: Facility) -> str:
+        return f"{EM_SPACE * 2 * facility.depth}{facility.name}"
+
+    @admin.display(description="calendar", empty_value="inherited")
+    def own_calendar(self, facility: Facility) -> str | None:
+        return facility.calendar.name if facility.calendar else None
+
+
+@admin.register(FacilityAlias)
+class FacilityAliasAdmin(admin.ModelAdmin):
+    list_display = ["alias", "system_name", "facility"]
+    list_filter = [("system", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["system", "facility"]
+    search_fields = ["alias", "facility__code", "facility__name"]
+    autocomplete_fields = ["system", "facility"]
+
+    @admin.display(description="system", empty_value="any sender", ordering="system__name")
+    def system_name(self, alias: FacilityAlias) -> str | None:
+        return alias.system.name if alias.system else None

@@ -1,0 +1,98 @@
+"""Workflows with their stages in rank order and their clocks."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import ForeignKey
+from django.http import HttpRequest
+
+from apps.catalog.models import Clock, Stage, Workflow
+
+
+class StageInline(admin.TabularInline):
+    model = Stage
+    extra = 0
+    fields = [
+        "rank",
+        "code",
+        "name",
+        "system",
+        "phase",
+        "terminal_outcome",
+        "reopens",
+        "optional",
+    ]
+
+
+class ClockForm(forms.ModelForm):
+    """A clock runs forward, between stages of its own workflow."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        start, stop = cleaned.get("start_stage"), cleaned.get("stop_stage")
+        if start and stop:
+            if start.workflow_id != stop.workflow_id:
+                raise ValidationError("Both stages must belong to the same workflow.")
+            if start.rank >= stop.rank:
+                raise ValidationError("The clock must stop at a later stage than it starts.")
+        return cleaned
+
+
+class ClockInline(admin.TabularInline):
+    model = Clock
+    form = ClockForm
+    extra = 0
+    max_num = 2
+    fields = ["kind", "name", "start_stage", "stop_stage", "measure"]
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Offer the stages of the workflow on the page only."""
+        workflow = (
+            request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        )
+        if db_field.name in {"start_stage", "stop_stage"}:
+            kwargs["queryset"] = Stage.objects.filter(workflow=workflow)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(admin.ModelAdmin):
+    list_display = ["number", "name", "code", "owner_role", "path", "clocks_in_words"]
+    list_display_links = ["number", "name"]
+    search_fields = ["code", "name", "number"]
+    ordering = ["position"]
+    inlines = [StageInline, ClockInline]
+    fieldsets = [
+        (None, {"fields": [("number", "position"), "code", "name", "short_name", "owner_role"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("stages", "clocks")
+
+    @admin.display(description="stages")
+    def path(self, workflow: Workflow) -> str:
+        stages = [stage.name for stage in workflow.stages.all() if not stage.optional]
+        return f"{stages[0]} → … → {stages[-1]} ({workflow.stages.count()})" if stages else "-"
+
+    @admin.display(description="clocks")
+    def clocks_in_words(self, workflow: Workflow) -> str:
+        return "; ".join(clock.name for clock in workflow.clocks.all())
+
+
+@admin.register(Clock)
+class ClockAdmin(admin.ModelAdmin):
+    """Clocks are edited with their workflow; this page lets targets find them."""
+
+    list_display = ["workflow", "kind", "name", "start_stage", "stop_stage", "measure"]
+    list_filter = ["kind", "measure"]
+    list_select_related = ["workflow", "start_stage", "stop_stage"]
+    search_fields = ["name", "workflow__name", "workflow__code"]
+    form = ClockForm
+    autocomplete_fields = ["workflow"]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        return super().get_search_results(request, queryset.select_related("workflow"), search_term)
