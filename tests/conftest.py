@@ -65,7 +65,8 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
     from django.apps import apps
     from django.db import connection
 
-    models = (m for app in ("telemetry", "scorecards") for m in apps.get_app_config(app).get_models())
+    owners = (apps.get_app_config(label) for label in ("telemetry", "scorecards"))
+    models = (model for owner in owners for model in owner.get_models())
     tables = {model._meta.db_table for model in models if not model._meta.managed}
     with connection.cursor() as cursor:
         names = ", ".join(sorted(tables | {"telemetry_eventkey", "scorecards_rollupdelta"}))

@@ -168,8 +168,9 @@ def _refold(horizon: datetime) -> int:
 
 
 def maintain() -> None:
-    """Partitions ahead, retention behind, the business calendars' horizon."""
+    """Partitions ahead, retention behind, the calendars' horizon, the backlog's photograph."""
     partitions.maintain()
+    scorecards.take_snapshot()
     scorecards.drop_old_rollups()
     refresh_spans()
 

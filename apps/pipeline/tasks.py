@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apps.pipeline import services
+from apps.telemetry.services import redrive_quarantine
 
 
 @shared_task(name="pipeline.fold")
@@ -13,12 +14,13 @@ def fold() -> None:
 
 @shared_task(name="pipeline.sweep")
 def sweep() -> None:
-    """Everything that time, not an event, makes due."""
+    """What time, a lost bell or a changed catalogue makes due."""
     services.fold_waiting()
     services.sweep_due()
+    redrive_quarantine()
 
 
 @shared_task(name="pipeline.maintain")
 def maintain() -> None:
-    """Partitions, retention, calendar horizon and backlog photographs."""
+    """Partitions, retention, calendar horizon and the backlog's photograph."""
     services.maintain()

@@ -56,7 +56,8 @@ def existing_days(parent: str) -> set[date]:
 
 def missing_event_days(days: Iterable[date]) -> list[date]:
     """Which of these days have no partition yet."""
-    return fetch_value(MISSING, {"days": list(days)})
+    missing: list[date] = fetch_value(MISSING, {"days": list(days)})
+    return missing
 
 
 def event_horizon() -> datetime:

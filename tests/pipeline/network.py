@@ -99,7 +99,7 @@ def _workflow(number: int, facilities: list[Facility]) -> Workflow:
 
 
 def event(network: Network, **said: object) -> CanonicalEvent:
-    """A canonical stage event. Names: id, workflow, facility, rank, outcome, at, subject, amount …"""
+    """A canonical stage event; `said` names what the test is about."""
     workflow = network.workflows[said.get("workflow", 0)]
     stage = network.stages[workflow.pk, said.get("rank", 1)]
     subject, at = str(said.get("subject", "c-1")), said.get("at", START)

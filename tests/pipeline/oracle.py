@@ -133,7 +133,7 @@ def position(milliseconds: int) -> int:
 
 
 def cells(judged: Iterable[Judged], events: Iterable[CanonicalEvent], rules: Rules) -> dict:
-    """Every rollup cell as {(grain, bucket, workflow, facility): {measure: value}}, zeros left out."""
+    """Rollup cells {(grain, bucket, workflow, facility): {measure: value}}, zeros left out."""
     found: dict[tuple, dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def count(at: datetime, workflow: int, facility: int, **measures: int) -> None:
