@@ -1,6 +1,7 @@
 """Chance without memory: every draw follows from a name, so any hour can be drawn again, alone."""
 
 from hashlib import blake2b
+from math import exp, sqrt
 from statistics import NormalDist
 
 NORMAL = NormalDist()
@@ -24,8 +25,8 @@ def fraction(*parts: object) -> float:
 def poisson(mean: float, draw: float) -> int:
     """How many arrivals a draw from 0 to 1 stands for. A larger mean never gives fewer."""
     if mean > _LARGE_MEAN:
-        return max(0, round(mean + mean**0.5 * NORMAL.inv_cdf(draw or 1e-12)))
-    count, term = 0, 2.718281828459045**-mean
+        return max(0, round(mean + sqrt(mean) * NORMAL.inv_cdf(draw or 1e-12)))
+    count, term = 0, exp(-mean)
     total = term
     while draw > total and term > 0.0:
         count += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -17,67 +18,69 @@ SKEW = 4 * MINUTE
 
 
 class Name(StrEnum):
-    """The stories, with what a viewer sees of each."""
+    """What can go wrong."""
 
-    story: str
+    PAYER_OUTAGE = "payer-outage"
+    ERP_THROTTLE = "erp-throttle"
+    MAPPING_BREAK = "mapping-break"
+    DUPLICATE_STORM = "duplicate-storm"
+    SILENT_FEED = "silent-feed"
+    LATE_ACKS = "late-acks"
+    CLOCK_SKEW = "clock-skew"
+
+
+class Story(NamedTuple):
+    """What a viewer sees of it, how long it lasts, and between which hours (UTC) it begins."""
+
     minutes: int
     hours: tuple[int, int]
+    text: str
 
-    def __new__(cls, value: str, minutes: int, hours: tuple[int, int], story: str) -> "Name":
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.minutes, member.hours, member.story = minutes, hours, story
-        return member
 
-    PAYER_OUTAGE = (
-        "payer-outage",
+STORIES = {
+    Name.PAYER_OUTAGE: Story(
         75,
         (14, 20),
         "One payer's connection is down: its eligibility checks, status inquiries, authorizations "
         "and claims are retried (HTTP 503), fail (AAA 42), and are replayed once it is back.",
-    )
-    ERP_THROTTLE = (
-        "erp-throttle",
+    ),
+    Name.ERP_THROTTLE: Story(
         150,
         (1, 4),
         "The ERP takes a quarter of what it is sent (HTTP 429, NetSuite 400 "
         "SSS_REQUEST_LIMIT_EXCEEDED): payments, adjustments and journals pile up, then drain.",
-    )
-    MAPPING_BREAK = (
-        "mapping-break",
+    ),
+    Name.MAPPING_BREAK: Story(
         100,
         (14, 20),
         "A hospital sends a department nobody has mapped: new registrations and charges are "
         "quarantined until the alias is added, charges under way fail with HL7 103.",
-    )
-    DUPLICATE_STORM = (
-        "duplicate-storm",
+    ),
+    Name.DUPLICATE_STORM: Story(
         60,
         (14, 20),
         "A queue redelivers: a third of all events come again with the same id and count nothing; "
         "charges sent a second time under new ids are refused as duplicates (HL7 205).",
-    )
-    SILENT_FEED = (
-        "silent-feed",
+    ),
+    Name.SILENT_FEED: Story(
         90,
         (14, 20),
         "One workflow of one hospital goes quiet; what it withheld arrives hours late, with the "
         "times at which it happened.",
-    )
-    LATE_ACKS = (
-        "late-acks",
+    ),
+    Name.LATE_ACKS: Story(
         180,
         (0, 4),
         "The clearinghouse confirms nothing: 999 and 277CA come hours late and claims run over "
         "their hour without a single error.",
-    )
-    CLOCK_SKEW = (
-        "clock-skew",
+    ),
+    Name.CLOCK_SKEW: Story(
         80,
         (14, 20),
         "The clearinghouse's clock runs four minutes ahead: every answer seems to take four "
         "minutes longer although nothing is slow.",
-    )
+    ),
+}
 
 
 class Incident(Struct, frozen=True):
@@ -140,18 +143,17 @@ def _scheduled(seed: int, period: int, places: Places) -> Incident:
     days = [
         day for day in range(period * PERIOD_DAYS, (period + 1) * PERIOD_DAYS) if (day + 3) % 7 < 5
     ]
-    earliest, latest = name.hours
+    earliest, latest = STORIES[name].hours
     begins = days[int(draw * len(days))] * DAY + earliest * HOUR
     begins += int(fraction(seed, "minute", period) * (latest - earliest) * HOUR)
-    return incident(name, begins=begins, minutes=name.minutes, places=places)
+    return incident(name, begins=begins, minutes=STORIES[name].minutes, places=places)
 
 
 def fitting(moment: int) -> list[Name]:
     """The stories that show at this hour of the day: nobody sees a claims outage at breakfast."""
     hour = moment // HOUR % 24
-    return [name for name in Name if name.hours[0] <= hour < name.hours[1] + 3] or [
-        Name.PAYER_OUTAGE
-    ]
+    found = [name for name, story in STORIES.items() if story.hours[0] <= hour < story.hours[1] + 3]
+    return found or [Name.PAYER_OUTAGE]
 
 
 def drained(one: Incident, moment: int) -> int:

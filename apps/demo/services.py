@@ -8,7 +8,7 @@ from threading import Event
 
 from apps.demo.chance import number
 from apps.demo.hours import DAY, HOUR
-from apps.demo.incidents import MINUTE, Incident, Places, fitting, incident, scheduled
+from apps.demo.incidents import MINUTE, STORIES, Incident, Places, fitting, incident, scheduled
 from apps.demo.journeys import Fact
 from apps.demo.network import Network
 from apps.demo.outlet import Outlet
@@ -142,12 +142,14 @@ def _keep_interesting(simulation: Simulation, moment: int, say: Callable[[str], 
     begins = moment + _FIRST_STORY_AFTER
     story = live_story(simulation.network.seed, begins=begins, places=simulation.places)
     simulation.ledger.add(story)
-    say(f"{story.name} begins in {_FIRST_STORY_AFTER // MINUTE} minutes: {story.name.story}")
+    say(
+        f"{story.name} begins in {_FIRST_STORY_AFTER // MINUTE} minutes: {STORIES[story.name].text}"
+    )
 
 
 def live_story(seed: int, *, begins: int, places: Places) -> Incident:
     """A brief incident that fits the hour."""
     names = fitting(begins)
     name = names[number(seed, "live", begins // _STORY_EVERY) % len(names)]
-    minutes = max(_LIVE_LEAST_MINUTES, round(name.minutes * _LIVE_SHARE))
+    minutes = max(_LIVE_LEAST_MINUTES, round(STORIES[name].minutes * _LIVE_SHARE))
     return incident(name, begins=begins, minutes=minutes, places=places)

@@ -10,7 +10,7 @@ import msgspec
 
 from apps.demo.client import Client, persist
 from apps.demo.hours import DAY, HOUR, floor_hour
-from apps.demo.incidents import Incident, Name, incident
+from apps.demo.incidents import STORIES, Incident, Name, incident
 from apps.demo.network import Network
 from apps.demo.outlet import FALLBACK, Outlet, source_of
 from apps.demo.places import Catalogue, read_catalogue
@@ -111,7 +111,7 @@ def ask_for(simulation: Simulation, name: str, *, at: int, minutes: int, facilit
     story = incident(
         Name(name),
         begins=at,
-        minutes=minutes or Name(name).minutes,
+        minutes=minutes or STORIES[Name(name)].minutes,
         places=simulation.places,
         facility=facility,
     )

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.demo.client import Declined
-from apps.demo.incidents import Name
+from apps.demo.incidents import STORIES, Name
 from apps.demo.outlet import NoKey
 from apps.demo.places import Mismatch
 from apps.demo.progress import Progress
@@ -99,7 +99,7 @@ class Command(BaseCommand):
             simulation, name, at=at, minutes=options["minutes"], facility=options["facility"]
         )
         place = f" at {story.facility}" if story.facility else ""
-        self._say(f"{name}{place}: {story.name.story}")
+        self._say(f"{name}{place}: {STORIES[story.name].text}")
         if not (options["days"] or options["live"]):
             self._say("A running `simulate --live` takes it up within a second.")
 
@@ -115,8 +115,8 @@ class Command(BaseCommand):
         )
 
     def _list_incidents(self) -> None:
-        for name in Name:
-            self.stdout.write(f"{name:16} {name.minutes:4} min  {name.story}")
+        for name, story in STORIES.items():
+            self.stdout.write(f"{name:16} {story.minutes:4} min  {story.text}")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
