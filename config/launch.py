@@ -24,7 +24,7 @@ from config.console import Console
 from config.embedded.lifecycle import explained, stop_server
 from config.embedded.place import PROJECT, prepare
 from config.embedded.servers import create_database
-from config.secrets import ensure_secrets
+from config.secrets import SIGN_INS, ensure_secrets
 from config.supervisor import (
     AlreadyRunning,
     Program,
@@ -127,8 +127,9 @@ def bring_up(supervisor: Supervisor, where: embedded.Place, choices: Choices) ->
         supervisor.start(program)
     supervisor.console.say(f"up after {time.monotonic() - began:.1f} s", level="good")
     if choices.demo:
+        supervisor.console.say(f"Throughline is at {choices.url}", level="good")
         start_demo(supervisor, where, base)
-    greet(supervisor.console, choices, base)
+    greet(supervisor.console, where, choices)
 
 
 def check_port(choices: Choices) -> None:
@@ -246,18 +247,25 @@ def start_demo(supervisor: Supervisor, where: embedded.Place, base: dict[str, st
     simulate = python("manage.py", "simulate", "--url", supervisor.facts["url"])
     filled = where.var / "demo-history"
     if not filled.exists():
-        supervisor.console.say("writing three days of history for the demo network")
-        supervisor.run("the demo's history", [*simulate, *BACKFILL], base)
-        filled.touch()
+        supervisor.console.say("open it now; three days of history are being written meanwhile")
+        try:
+            supervisor.run("writing the demo's history", [*simulate, *BACKFILL], base)
+            filled.touch()
+        except StepFailed as error:
+            # The product itself is up: a demo that cannot speak to it must not end it.
+            supervisor.console.say(str(error), level="error")
     told = {**base, "THROUGHLINE_PROCESS": "demo"}
     supervisor.start(Program("demo", command([*simulate, "--live"], told)))
 
 
-def greet(console: Console, choices: Choices, base: dict[str, str]) -> None:
+def greet(console: Console, where: embedded.Place, choices: Choices) -> None:
     console.say(f"Throughline is at {choices.url}", level="good")
-    if not choices.demo:
-        console.say("First account: .venv/bin/python manage.py createsuperuser")
-    console.say("Ctrl-C or `make stop` ends it; logs are in var/log")
+    people = where.var / SIGN_INS
+    if choices.demo and people.exists():
+        console.say("Sign in as one of:\n" + people.read_text().rstrip())
+    elif not choices.demo:
+        console.say("Make the first account with: .venv/bin/python manage.py createsuperuser")
+    console.say(f"Ctrl-C or `make stop` ends it; logs are in {where.logs}")
 
 
 # -- stop --------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ Safe to repeat; with nothing to do it takes about as long as Django takes to sta
 """
 
 import hashlib
+import json
 import os
 import sys
+from io import StringIO
 from pathlib import Path
 
 import django
@@ -15,7 +17,10 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
+from apps.demo.outlet import FALLBACK
+from apps.demo.world import world
 from config.console import Console
+from config.secrets import SIGN_INS
 
 console = Console()
 
@@ -26,13 +31,39 @@ def main() -> int:
     console.say("bringing the database up to date")
     call_command("migrate", interactive=False, verbosity=0)
     collect_static()
-    console.say(
-        "seeding the catalogue" + (" and the demo users" if settings.THROUGHLINE_DEMO else "")
-    )
-    call_command("seed")
+    console.say("seeding the catalogue")
+    call_command("seed", stdout=StringIO())
     if settings.THROUGHLINE_DEMO:
-        call_command("seed_demo_users")
+        prepare_demo()
     return 0
+
+
+def prepare_demo() -> None:
+    """The demo's people, told again at the end of the start, and a key for each of its systems."""
+    people = StringIO()
+    call_command("seed_demo_users", stdout=people)
+    write_private(settings.VAR / SIGN_INS, people.getvalue())
+    keys = settings.VAR / "demo-keys.json"
+    if not keys.exists():
+        console.say("issuing keys to the demo's systems")
+        issued = {source: issue_key(source) for source in [*world().sources, FALLBACK]}
+        write_private(keys, json.dumps(issued, indent=2))
+
+
+def issue_key(source: str) -> str:
+    output = StringIO()
+    call_command("issue_key", source, stdout=output, stderr=StringIO())
+    return output.getvalue().split()[0]
+
+
+def write_private(path: Path, text: str) -> None:
+    """Never readable by others, not even for a moment."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    unfinished.rename(path)
 
 
 def collect_static() -> None:

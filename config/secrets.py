@@ -10,6 +10,8 @@ import os
 import secrets
 from pathlib import Path
 
+# Written by config/prepare.py, told by config/launch.py.
+SIGN_INS = "demo-sign-ins.txt"
 HEADER = """\
 # Made once for this instance and read by nobody else. Keep it with your backups: without
 # THROUGHLINE_TOKEN_KEY, business keys stored so far can no longer be searched for.

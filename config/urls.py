@@ -12,4 +12,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("apps.accounts.urls")),
     path("", include("apps.telemetry.urls")),
+    path("", include("apps.dashboard.urls")),
 ]
