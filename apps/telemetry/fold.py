@@ -70,9 +70,11 @@ DELETE FROM fold_stage; DELETE FROM fold_key; DELETE FROM fold_new; DELETE FROM 
 DELETE FROM fold_changed
 """
 
-RULES_ARE_STALE = """
-SELECT NOT EXISTS (SELECT FROM fold_rule_version v JOIN catalog_catalogversion c USING (version))
-    AS stale
+SESSION_IS_NEW = "SELECT to_regclass('pg_temp.fold_target_rule') IS NULL"
+LOOK_AT_SESSION = """
+SELECT NOT EXISTS (SELECT FROM fold_rule_version JOIN catalog_catalogversion USING (version)),
+       EXISTS (SELECT FROM fold_stage) OR EXISTS (SELECT FROM fold_new)
+       OR EXISTS (SELECT FROM fold_changed)
 """
 REFRESH_RULES = """
 TRUNCATE fold_rule_version, fold_stage_rule, fold_target_rule;
@@ -352,15 +354,16 @@ SELECT r.batch, r.event_id, r.facility_id,
 """
 # Both digests are named, so that a person can ask the sender which one it meant.
 QUARANTINE_CONFLICT = """
-INSERT INTO telemetry_quarantine (source_id, batch_id, event_id, facility_id, code, pointer, message,
-       first_digest, second_digest)
+INSERT INTO telemetry_quarantine (source_id, batch_id, event_id, facility_id, code, pointer,
+       message, first_digest, second_digest)
 VALUES (%(source_id)s, %(batch_id)s, %(event_id)s, %(facility_id)s, 'conflict', '/id',
        'This source and id arrived before with other content. Send a correction under a new id.',
        %(first_digest)s, %(second_digest)s)
 """
 
 
-# A rebuild forgets the transactions whose whole history is still kept, and folds it again. What began before the oldest kept day stays as it is: its first events are gone.
+# A rebuild forgets the transactions whose whole history is still kept, and folds it again. What
+# began before the oldest kept day stays as it is: its first events are gone.
 FORGET = "DELETE FROM telemetry_transaction WHERE first_at >= %(horizon)s"
 RECALL = """
 INSERT INTO fold_new
@@ -407,11 +410,15 @@ class JournalRow:
 def prepare_session() -> None:
     """Make the session tables and copy the catalogue's rules when they changed."""
     with connection.cursor() as cursor:
-        cursor.execute(PREPARE_SESSION)
-        cursor.execute(EMPTY_SESSION)
-        cursor.execute(RULES_ARE_STALE)
-        if cursor.fetchone() == (True,):
+        cursor.execute(SESSION_IS_NEW)
+        if cursor.fetchone()[0]:
+            cursor.execute(PREPARE_SESSION)
+        cursor.execute(LOOK_AT_SESSION)
+        rules_are_stale, is_used = cursor.fetchone()
+        if rules_are_stale:
             cursor.execute(REFRESH_RULES)
+        if is_used:
+            cursor.execute(EMPTY_SESSION)
 
 
 def fold_events(rows: Sequence[JournalRow]) -> tuple[list[Tally], list[Conflict]]:
