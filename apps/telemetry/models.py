@@ -130,6 +130,16 @@ class Quarantine(models.Model):
     def __str__(self) -> str:
         return f"{self.code} {self.id}"
 
+    @property
+    def code_label(self) -> str:
+        """The reason in words."""
+        return self.code.replace("_", " ").capitalize()
+
+    @property
+    def state_colour(self) -> str:
+        """The tone its state is shown in."""
+        return {"open": "warn", "discarded": ""}.get(self.state, "ok")
+
 
 class Outcome(models.IntegerChoices):
     """What a source says happened at a stage."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -91,9 +91,9 @@ class SourceReport:
         return self.fastest_ms is not None and self.fastest_ms < -self.AHEAD_MS
 
     @property
-    def fastest(self) -> timedelta | None:
-        """The fastest delivery lately, never negative."""
-        return None if self.fastest_ms is None else timedelta(milliseconds=abs(self.fastest_ms))
+    def fastest_seconds(self) -> str:
+        """The fastest delivery lately, or how far the clock runs ahead."""
+        return f"{abs(self.fastest_ms or 0) / 1000:.1f}"
 
 
 def batch_report(batch_id: UUID) -> BatchReport | None:

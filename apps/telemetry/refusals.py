@@ -21,6 +21,11 @@ class Code(StrEnum):
         """What the sender should do."""
         return self._help
 
+    @property
+    def label(self) -> str:
+        """The code in words."""
+        return self.value.replace("_", " ").capitalize()
+
     INVALID_JSON = (
         "invalid_json",
         "The text is not JSON (RFC 8259) in UTF-8. NaN and Infinity are not JSON.",

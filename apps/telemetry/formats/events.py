@@ -12,6 +12,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Attribute = Annotated[str, Meta(min_length=1, max_length=256)]
 Short = Annotated[str, Meta(min_length=1, max_length=64)]
+Amount = Annotated[
+    Decimal, Meta(description="Text or number, two decimals at most, 13 digits before them")
+]
 FacilityName = Annotated[
     str, Meta(min_length=1, max_length=80, description="Code, or alias in the sender's system")
 ]
@@ -44,7 +47,7 @@ class StageData(Struct, forbid_unknown_fields=True, gc=False):
     outcome: Outcome
     interface: Short | UnsetType | None = UNSET
     attempt: Attempt | UnsetType | None = UNSET
-    amount: Decimal | UnsetType | None = UNSET
+    amount: Amount | UnsetType | None = UNSET
     currency: Short | UnsetType | None = UNSET
     amount_kind: AmountKind | UnsetType | None = UNSET
     business_keys: BusinessKeys | UnsetType | None = UNSET
@@ -65,7 +68,7 @@ class CheckpointData(Struct, forbid_unknown_fields=True, gc=False):
     side: Literal["source", "target"]
     system: Short
     count: Count
-    amount: Decimal
+    amount: Amount
     keys: Annotated[list[Attribute], Meta(max_length=1000)] | UnsetType | None = UNSET
 
 

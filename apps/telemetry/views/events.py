@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from apps.core.openapi import Body, Parameter, operation
 from apps.core.problem import problem
 from apps.telemetry import bodies
+from apps.telemetry.access import bearer_of
 from apps.telemetry.formats import Reading, reader_for
 from apps.telemetry.formats.events import WireEvent
 from apps.telemetry.refusals import Refused, Rejection
@@ -68,6 +69,71 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
 _EXPECTED = tuple(PROBLEMS)
 
 
+EXAMPLE = {
+    "specversion": "1.0",
+    "id": "0199f3c2-7b1a-7c3e-9a55-1f2e3d4c5b6a",
+    "source": "urn:example:ehr:cedar-point",
+    "type": "throughline.stage.v1",
+    "time": "2026-03-02T09:30:00-05:00",
+    "subject": "0199f3c2-7b1a-7d01-8c11-0a1b2c3d4e5f",
+    "data": {
+        "workflow": "charge",
+        "facility": "CEDAR-POINT",
+        "stage": "posted",
+        "outcome": "ok",
+        "amount": "1250.00",
+        "business_keys": {"account": "8812345678"},
+    },
+}
+DESCRIPTION = """\
+One event, a JSON array of events, or one event a line; or binary mode: the attributes in `ce-*`
+headers and the data as an `application/json` body. Bodies may be compressed with gzip or zstd.
+The answer comes after commit. An event that cannot be accepted does not hold up the others: it is
+listed under `rejected` and kept in quarantine, where it can be corrected. The same `source` and
+`id` again is counted once, so send again whenever in doubt. `subject` is the correlation id of the
+transaction. Extension attributes are taken and forgotten."""
+
+
+@operation(
+    method="post",
+    path=PATH,
+    tag="Events",
+    summary="Send events",
+    description=DESCRIPTION,
+    parameters=(
+        Parameter(
+            "Content-Encoding",
+            "How the body is compressed.",
+            {"type": "string", "enum": ["identity", "gzip", "zstd"]},
+            place="header",
+        ),
+        Parameter(HEADER, "`t=<unix seconds>,v1=<HMAC>`, for keys that sign.", place="header"),
+    ),
+    body=Body(
+        {
+            "application/cloudevents+json": WireEvent,
+            "application/cloudevents-batch+json": list[WireEvent],
+            "application/x-ndjson": {"type": "string"},
+        },
+        {
+            "application/cloudevents+json": EXAMPLE,
+            "application/cloudevents-batch+json": [EXAMPLE],
+            "application/x-ndjson": f"{msgspec.json.encode(EXAMPLE).decode()}\n",
+        },
+    ),
+    answers={202: Accepted},
+    problems={
+        400: "The body as a whole cannot be read.",
+        401: "No live key, or the signature does not fit.",
+        403: "The key may speak for none of these facilities.",
+        411: "A chunked body behind a server that needs its length.",
+        413: "Too large, or too many events.",
+        415: "Not a media type or encoding listed here.",
+        429: "Too many requests; Retry-After says when.",
+        503: "Nothing was stored. Send the same again; Retry-After says when.",
+    },
+    security=("sourceKey",),
+)
 @csrf_exempt
 @login_not_required
 def post_events(request: HttpRequest) -> HttpResponse:
@@ -90,7 +156,7 @@ def post_events(request: HttpRequest) -> HttpResponse:
 
 
 def _take(request: HttpRequest) -> HttpResponse:
-    sender = sender_for(_bearer(request))
+    sender = sender_for(bearer_of(request))
     if sender is None:
         return _unauthorized("invalid_key", "Send a live key: Authorization: Bearer src_...")
     if wait := seconds_to_wait(sender.key_id):
@@ -127,11 +193,6 @@ def _read(request: HttpRequest, body: bytes) -> list[Reading]:
     if len(readings) > MAX_EVENTS:
         raise TooManyEvents
     return readings
-
-
-def _bearer(request: HttpRequest) -> str:
-    scheme, _, value = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def _signature(request: HttpRequest, body: bytes, sender: Sender) -> bytes | None:

@@ -1,0 +1,87 @@
+"""GET /api/v1/batches/{id}: what became of the events of one request."""
+
+from uuid import UUID
+
+import msgspec
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from apps.accounts.access import unauthenticated, user_for_api
+from apps.core.openapi import Parameter, operation
+from apps.core.problem import problem
+from apps.telemetry import queries
+from apps.telemetry.access import bearer_of, sees_everything
+from apps.telemetry.services.keys import sender_for
+
+
+class Batch(msgspec.Struct):
+    """A batch; the counts of stored, duplicate and conflicting events come with folding."""
+
+    id: str
+    state: str
+    received_at: str
+    accepted: int
+    stored: int | None
+    duplicates: int | None
+    conflicts: int | None
+    rejected: int
+    folded_at: str | None
+
+
+@operation(
+    method="get",
+    path="/api/v1/batches/{id}",
+    tag="Events",
+    summary="What became of a batch",
+    description=(
+        "Readable with any key of the source that sent it, and by people who may see every "
+        "facility. `waiting` batches are acknowledged and not yet on the scorecards."
+    ),
+    parameters=(Parameter("id", "The `batch` of the answer to a post.", place="path"),),
+    answers={200: Batch},
+    problems={401: "No valid key or token.", 404: "No such batch, or not yours."},
+    security=("sourceKey", "userToken"),
+)
+@login_not_required
+@require_safe
+def batch(request: HttpRequest, batch_id: str) -> HttpResponse:
+    if bearer_of(request).startswith("src_"):
+        sender = sender_for(bearer_of(request))
+        if sender is None:
+            return unauthenticated()
+        report = _report(batch_id)
+        if report and report.source_id == sender.source_id:
+            return _answer(report)
+        return _not_found()
+    user = user_for_api(request)
+    if user is None:
+        return unauthenticated()
+    report = _report(batch_id) if sees_everything(user) else None
+    return _answer(report) if report else _not_found()
+
+
+def _report(text: str) -> queries.BatchReport | None:
+    try:
+        return queries.batch_report(UUID(text))
+    except ValueError:
+        return None
+
+
+def _answer(report: queries.BatchReport) -> HttpResponse:
+    found = Batch(
+        id=str(report.id),
+        state=report.state_name,
+        received_at=report.received_at.isoformat(),
+        accepted=report.accepted,
+        stored=report.stored,
+        duplicates=report.duplicates,
+        conflicts=report.conflicts,
+        rejected=report.rejected,
+        folded_at=report.folded_at.isoformat() if report.folded_at else None,
+    )
+    return HttpResponse(msgspec.json.encode(found), "application/json")
+
+
+def _not_found() -> HttpResponse:
+    return problem(404, "not_found", "There is no such batch, or it is not yours to see.")

@@ -1,0 +1,262 @@
+"""The quarantine for programs: list, correct and resubmit, discard."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.access import api_user, facilities_for, unauthenticated, user_for_bearer
+from apps.accounts.models import User
+from apps.core.openapi import JSON, Body, Parameter, operation
+from apps.core.problem import problem
+from apps.telemetry import queries
+from apps.telemetry.access import covers_everything
+from apps.telemetry.formats import strict
+from apps.telemetry.models import Quarantine
+from apps.telemetry.refusals import Code, Refused
+from apps.telemetry.services import quarantine
+
+PAGE_SIZE = 100
+
+
+class BusinessKey(msgspec.Struct):
+    """A business key as people may see it."""
+
+    kind: str
+    masked: str
+
+
+class QuarantinedEvent(msgspec.Struct):
+    """A refused event: why, where, and what may be shown of it."""
+
+    id: str
+    received_at: str
+    source: str
+    batch: str | None
+    index: int
+    event_id: str
+    code: str
+    pointer: str
+    message: str
+    state: str
+    facility: str | None
+    event: dict[str, Any]
+    business_keys: list[BusinessKey]
+    reason: str
+    resolved_at: str | None
+
+
+class QuarantinePage(msgspec.Struct):
+    """Some of the quarantine, newest first. `next` goes into `before` for the page after."""
+
+    items: list[QuarantinedEvent]
+    next: str | None
+
+
+class Resubmitted(msgspec.Struct):
+    """The batch in which the corrected event went on."""
+
+    batch: str
+
+
+class Discard(msgspec.Struct):
+    """Why an event is given up."""
+
+    reason: str
+
+
+_ID = Parameter("id", "The item's id.", place="path")
+_STATES = [*Quarantine.State.values, "any"]
+_WRITE_PROBLEMS = {
+    400: "The body is not JSON, or not of the form described.",
+    401: "No valid token. A session will not do here.",
+    403: "The role may not resolve quarantined events.",
+    404: "No such item, or not yours to see.",
+    409: "Somebody else resolved it first.",
+}
+
+
+@operation(
+    method="get",
+    path="/api/v1/quarantine",
+    tag="Quarantine",
+    summary="List refused events",
+    description="Events of no known facility are listed only for people who see every facility.",
+    parameters=(
+        Parameter("state", "Default: open.", {"type": "string", "enum": _STATES}),
+        Parameter("code", "Only this reason.", {"type": "string", "enum": [*Code]}),
+        Parameter("source", "Only this source's code."),
+        Parameter("before", "Only older than this item.", {"type": "string", "format": "uuid"}),
+    ),
+    answers={200: QuarantinePage},
+    problems={
+        400: "A parameter makes no sense.",
+        401: "No valid token.",
+        403: "The role may not see refused events.",
+    },
+)
+@require_safe
+@api_user
+def quarantine_list(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("accounts.view_quarantine"):
+        return _forbidden()
+    try:
+        found = _filtered(request)
+    except ValueError:
+        return problem(400, "invalid_parameter", "before must be an id, and state and code known.")
+    items = list(found.order_by("-id")[: PAGE_SIZE + 1])
+    page = QuarantinePage(
+        items=[_shown(item) for item in items[:PAGE_SIZE]],
+        next=str(items[PAGE_SIZE - 1].id) if len(items) > PAGE_SIZE else None,
+    )
+    return _json(page)
+
+
+@operation(
+    method="post",
+    path="/api/v1/quarantine/{id}/resubmit",
+    tag="Quarantine",
+    summary="Correct an event and send it on",
+    description=(
+        "The body is a JSON merge patch (RFC 7396) of `event`: what you name is replaced, null "
+        "removes, `{}` sends it on as it is."
+    ),
+    parameters=(_ID,),
+    body=Body(
+        {JSON: {"type": "object"}},
+        {JSON: {"data": {"facility": "CEDAR-POINT"}}},
+    ),
+    answers={200: Resubmitted},
+    problems={**_WRITE_PROBLEMS, 422: "Still refused; code and pointer say why."},
+)
+@csrf_exempt
+@login_not_required
+@require_POST
+def quarantine_resubmit(request: HttpRequest, item_id: str) -> HttpResponse:
+    user = user_for_bearer(request)
+    item = _item_for(user, item_id)
+    if isinstance(item, HttpResponse):
+        return item
+    try:
+        changes = _object(request)
+    except Refused as refusal:
+        return problem(400, refusal.code, refusal.message, pointer=refusal.pointer)
+    try:
+        batch = quarantine.resubmit(
+            item=item, changes=changes, facilities=facilities_for(user), by=user
+        )
+    except Refused as refusal:
+        return problem(422, refusal.code, refusal.message, pointer=refusal.pointer)
+    except quarantine.AlreadyResolved:
+        return _already_resolved()
+    return _json(Resubmitted(str(batch)))
+
+
+@operation(
+    method="post",
+    path="/api/v1/quarantine/{id}/discard",
+    tag="Quarantine",
+    summary="Give an event up",
+    parameters=(_ID,),
+    body=Body({JSON: Discard}, {JSON: {"reason": "Sent by a test system"}}),
+    answers={200: QuarantinedEvent},
+    problems=_WRITE_PROBLEMS,
+)
+@csrf_exempt
+@login_not_required
+@require_POST
+def quarantine_discard(request: HttpRequest, item_id: str) -> HttpResponse:
+    user = user_for_bearer(request)
+    item = _item_for(user, item_id)
+    if isinstance(item, HttpResponse):
+        return item
+    try:
+        reason = _object(request).get("reason")
+    except Refused as refusal:
+        return problem(400, refusal.code, refusal.message, pointer=refusal.pointer)
+    if not isinstance(reason, str) or len(reason.strip()) < 5:
+        return problem(400, "invalid_data", "Say why, in five letters or more.", pointer="/reason")
+    try:
+        quarantine.discard(item=item, reason=reason.strip(), by=user)
+    except quarantine.AlreadyResolved:
+        return _already_resolved()
+    item.refresh_from_db()
+    return _json(_shown(item))
+
+
+def _filtered(request: HttpRequest) -> Any:
+    facilities = facilities_for(request.user)
+    found = queries.quarantined(facilities=facilities, everywhere=covers_everything(facilities))
+    state = request.GET.get("state") or "open"
+    if state not in _STATES:
+        raise ValueError
+    if state != "any":
+        found = found.filter(state=state)
+    if code := request.GET.get("code"):
+        found = found.filter(code=Code(code))
+    if source := request.GET.get("source"):
+        found = found.filter(source__code=source.replace("\0", ""))
+    if before := request.GET.get("before"):
+        found = found.filter(id__lt=UUID(before))
+    return found
+
+
+def _item_for(user: User | None, item_id: str) -> Any:
+    """The item, if this person may resolve it; else the answer that says why not."""
+    if user is None:
+        return unauthenticated()
+    facilities = facilities_for(user)
+    found = queries.quarantined(facilities=facilities, everywhere=covers_everything(facilities))
+    try:
+        item = found.filter(id=UUID(item_id)).first()
+    except ValueError:
+        item = None
+    if item is None:
+        return problem(404, "not_found", "There is no such item, or it is not yours to see.")
+    return item if user.has_perm("accounts.resolve_quarantine") else _forbidden()
+
+
+def _object(request: HttpRequest) -> dict[str, Any]:
+    document = strict.parse(request.body)
+    strict.check(document)
+    if not isinstance(document, dict):
+        raise Refused(Code.NOT_AN_OBJECT, "", "The body is a JSON object.")
+    return document
+
+
+def _shown(item: Quarantine) -> QuarantinedEvent:
+    return QuarantinedEvent(
+        id=str(item.id),
+        received_at=item.received_at.isoformat(),
+        source=item.source.code,
+        batch=str(item.batch_id) if item.batch_id else None,
+        index=item.index,
+        event_id=item.event_id,
+        code=item.code,
+        pointer=item.pointer,
+        message=item.message,
+        state=item.state,
+        facility=item.facility.code if item.facility else None,
+        event=item.view.get("event", {}),
+        business_keys=[
+            BusinessKey(kind, masked) for kind, _, masked in item.view.get("business_keys", [])
+        ],
+        reason=item.reason,
+        resolved_at=item.resolved_at.isoformat() if item.resolved_at else None,
+    )
+
+
+def _json(answer: msgspec.Struct) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(answer), "application/json")
+
+
+def _forbidden() -> HttpResponse:
+    return problem(403, "forbidden", "Your role does not include this.")
+
+
+def _already_resolved() -> HttpResponse:
+    return problem(409, "already_resolved", "Somebody else, or the catalogue, was faster.")

@@ -1,0 +1,15 @@
+"""Who sends, with which keys, how well their clocks go."""
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from apps.core.htmx import render_page
+from apps.telemetry import queries
+
+
+@require_safe
+@permission_required("accounts.rotate_source_keys", raise_exception=True)
+def index(request: HttpRequest) -> HttpResponse:
+    context = {"sources": queries.source_reports()}
+    return render_page(request, "telemetry/sources.html", "telemetry/_sources.html", context)
