@@ -79,7 +79,7 @@ $(PYTHON):
 		$(VENV),$(SYSTEM_PYTHON) -m venv $(VENV))
 
 INSTALL = $(if $(UV),$(UV) pip install --python $(PYTHON) --require-hashes,\
-	$(PYTHON) -m pip install --require-hashes --disable-pip-version-check --quiet)
+	$(PYTHON) -m pip install --require-hashes --disable-pip-version-check)
 
 $(VENV)/.installed: requirements.txt | $(PYTHON)
 	@echo "installing what Throughline runs on (a minute, the first time)"
