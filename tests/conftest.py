@@ -22,6 +22,7 @@ os.environ |= {
     "THROUGHLINE_HTTPS": "0",
 }
 
+import django  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings as hypothesis_settings  # noqa: E402
 
@@ -30,6 +31,11 @@ from config import embedded  # noqa: E402
 # The same examples in every run, so a red test is red for everybody.
 hypothesis_settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 hypothesis_settings.load_profile("fixed")
+
+# Before the conftests further down, which import models.
+django.setup()
+
+from apps.catalog.snapshot import forget_snapshot  # noqa: E402
 
 
 def pytest_configure() -> None:
@@ -71,3 +77,9 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
     with connection.cursor() as cursor:
         names = ", ".join(sorted(tables | {"telemetry_eventkey", "scorecards_rollupdelta"}))
         cursor.execute(f"TRUNCATE {names} CASCADE")
+
+
+@pytest.fixture(autouse=True)
+def look_at_the_catalogue_again() -> None:
+    """A process keeps its copy of the catalogue for a second; a test must not see the last one's."""
+    forget_snapshot()
