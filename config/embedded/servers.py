@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -139,6 +140,7 @@ def prepare_postgres(where: Place) -> Path:
     """Make the cluster the first time, write our settings each time."""
     home = postgres_home(where)
     if not (where.postgres / "PG_VERSION").exists():
+        check_name()
         # Trust, because the socket's directory lets only the server's account in. The wheel is
         # built without ICU, so the builtin provider gives one order on every machine.
         run_as(where, home / "bin/initdb", "-D", where.postgres, "-U", DATABASE, "-E", "UTF8",
@@ -153,6 +155,17 @@ def prepare_postgres(where: Place) -> Path:
     (where.postgres / "throughline.conf").write_text("".join(lines))
     (where.postgres / "throughline.conf").chmod(0o644)
     return home
+
+
+def check_name() -> None:
+    """initdb looks the user up; containers like to run under a number that has no name."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise EmbeddedError(
+            f"User id {os.geteuid()} has no name in /etc/passwd, which PostgreSQL insists on. "
+            "Give it one, or set DATABASE_URL and REDIS_URL to servers of your own."
+        ) from None
 
 
 def include_settings(path: Path) -> None:
