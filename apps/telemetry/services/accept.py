@@ -167,7 +167,7 @@ def _journal(
     parted: _Parted, names: Directory, sender: Sender, signature: bytes | None
 ) -> UUID | None:
     """The id of the committed row; nothing if the key, or the signature, was not good for one."""
-    if parted.refused or parted.tests or signature or not parted.events:
+    if parted.refused or parted.tests or signature or not parted.events or not sender.key_id:
         return journal_in_full(
             source_id=sender.source_id,
             key_id=sender.key_id,

@@ -48,7 +48,7 @@ class UnknownFacility(Exception):
 class Sender:
     """Who sends, and for which facilities it may speak; none named means all."""
 
-    key_id: int
+    key_id: int | None
     prefix: str
     secret_sha256: bytes
     require_signature: bool
@@ -86,6 +86,21 @@ def sender_for(bearer: str) -> Sender | None:
     if sender is None or not hmac.compare_digest(digest, sender.secret_sha256):
         return None
     return sender
+
+
+def sender_for_files(source: str) -> Sender:
+    """Who stands behind files that an operator ingests: a source, made if new, without a key."""
+    owner = ensure_source(source)
+    return Sender(
+        key_id=None,
+        prefix="",
+        secret_sha256=b"",
+        require_signature=False,
+        facility_ids=(),
+        source_id=owner.pk,
+        source=owner.code,
+        system_id=owner.system_id,
+    )
 
 
 def _find(prefix: str) -> Sender | None:
