@@ -5,6 +5,8 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+
 from apps.catalog.models import (
     BusinessCalendar,
     CalendarHours,
@@ -67,6 +69,14 @@ def target(clock: Clock, *, facility: Facility | None = None, **more: Any) -> Sl
         "why": "For the test.",
     }
     return SlaTarget.objects.create(clock=clock, facility=facility, **values | more)
+
+
+def let_history_be_written(allowed: bool = True) -> None:
+    """Make versions as if at the time; the trigger forbids it to everybody."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # nothing may be pending on the table
+        verb = "DISABLE" if allowed else "ENABLE"
+        cursor.execute(f"ALTER TABLE catalog_slatarget {verb} TRIGGER target_history")
 
 
 def build() -> Network:

@@ -116,14 +116,16 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
     END IF;
-    -- A start in the past is for a scope that had no target then: the first seed, an import.
+    -- A start in the past is for a scope that had no target then: the first seed, an import. (least:
+    -- the planner may look at the range before the comparison, and a range must not run backwards.)
     IF NEW.effective_from < now() AND EXISTS (
         SELECT FROM catalog_slatarget t
           LEFT JOIN catalog_facility theirs ON theirs.id = t.facility_id
           LEFT JOIN catalog_facility ours ON ours.id = NEW.facility_id
          WHERE t.clock_id = NEW.clock_id AND t.id <> NEW.id
            AND (t.facility_id IS NULL OR starts_with(ours.path, theirs.path))
-           AND tstzrange(t.effective_from, t.effective_to) && tstzrange(NEW.effective_from, now()))
+           AND tstzrange(t.effective_from, t.effective_to) &&
+               tstzrange(least(NEW.effective_from, now()), now()))
     THEN
         RAISE EXCEPTION 'Another target was in force then; a new version starts now or later.'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'slatarget_past_kept';
