@@ -1,12 +1,18 @@
 """Who may see what of telemetry: `accounts.access` is the door, this reads its answers."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from django.http import HttpRequest
 
 from apps.accounts.access import facilities_for
 from apps.accounts.models import User
 from apps.catalog.snapshot import snapshot
+
+
+def person(request: HttpRequest) -> User:
+    """Who is signed in: nobody else gets past the middleware to a page."""
+    return cast(User, request.user)
 
 
 def bearer_of(request: HttpRequest) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import zstandard
 
@@ -25,7 +25,7 @@ class EventFile:
     """An open file of events: `raw` as stored, `text` unpacked."""
 
     name: str
-    raw: IO[bytes]
+    raw: io.BufferedReader
     text: io.BufferedReader
     size: int
 
@@ -46,7 +46,8 @@ class Group:
 def opened(name: str) -> Iterator[EventFile]:
     """A file of events by its path, or standard input as `-`; gzip and zstd are recognised."""
     if name == STANDARD_INPUT:
-        yield EventFile("standard input", sys.stdin.buffer, _unpacked(sys.stdin.buffer), 0)
+        raw = cast(io.BufferedReader, sys.stdin.buffer)
+        yield EventFile("standard input", raw, _unpacked(raw), 0)
         return
     path = Path(name)
     with path.open("rb") as raw:
@@ -64,15 +65,14 @@ def groups(file: EventFile, *, start: int = 1) -> Iterator[Group]:
         yield from _document_groups(file.text.read(), start)
 
 
-def _unpacked(raw: IO[bytes]) -> io.BufferedReader:
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
-    magic = buffered.peek(4)[:4]
+def _unpacked(raw: io.BufferedReader) -> io.BufferedReader:
+    magic = raw.peek(4)[:4]
     if magic.startswith(_GZIP):
-        return io.BufferedReader(gzip.GzipFile(fileobj=buffered))  # type: ignore[type-var]
+        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)))
     if magic == _ZSTD:
-        reader = zstandard.ZstdDecompressor().stream_reader(buffered, read_across_frames=True)
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
         return io.BufferedReader(reader)
-    return buffered
+    return raw
 
 
 def _is_lines(file: EventFile) -> bool:

@@ -6,8 +6,7 @@ from typing import Any, get_args
 from django import forms
 
 from apps.telemetry.formats.events import TYPES, AmountKind, Outcome
-from apps.telemetry.models import Quarantine
-from apps.telemetry.queries import sources
+from apps.telemetry.models import Quarantine, Source
 from apps.telemetry.refusals import Code
 
 STAGE = "throughline.stage.v1"
@@ -34,12 +33,14 @@ class FilterForm(forms.Form):
         label="Reason",
     )
     source = forms.ModelChoiceField(
-        None, to_field_name="code", required=False, empty_label="Any source"
+        Source.objects.order_by("code"),
+        to_field_name="code",
+        required=False,
+        empty_label="Any source",
     )
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__({"state": Quarantine.State.OPEN, **{k: data[k] for k in data}})
-        self.fields["source"].queryset = sources()
         for field in self.fields.values():
             field.widget.attrs["class"] = "control select"
 

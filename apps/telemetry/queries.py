@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from apps.core.db import fetch_all
-from apps.telemetry.models import IngestBatch, Quarantine, Source, SourceKey
+from apps.telemetry.models import IngestBatch, Quarantine, SourceKey
 
 BATCH_REPORT = """
 SELECT id, source_id, received_at, state, events, tests, stored, duplicates, conflicts, rejected,
@@ -118,8 +118,3 @@ def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quar
     if everywhere:
         scope |= Q(facility_id=None)
     return Quarantine.objects.filter(scope).select_related("source", "facility")
-
-
-def sources() -> QuerySet[Source]:
-    """Every source, for a filter."""
-    return Source.objects.order_by("code")

@@ -141,7 +141,7 @@ def _part(readings: Sequence[Reading], names: Directory) -> _Parted:
     keep = parted.events.append
     for index, reading in enumerate(readings):
         try:
-            if type(reading) is Unreadable:
+            if isinstance(reading, Unreadable):
                 raise reading.refusal
             event = resolve(reading, names)
         except Refused as refusal:
@@ -263,6 +263,6 @@ def _note_traffic(sender: Sender, readings: Sequence[Reading]) -> None:
 def _fastest_delivery(readings: Sequence[Reading]) -> int | None:
     """How long ago, by our clock, the latest event says it happened; a day off is no clock."""
     now = time.time()
-    ages = [now - event.time.timestamp() for event in readings if type(event) is not Unreadable]
+    ages = [now - event.time.timestamp() for event in readings if not isinstance(event, Unreadable)]
     near = [age for age in ages if abs(age) < 86_400]
     return round(min(near) * 1000) if near else None

@@ -29,10 +29,10 @@ class Bucket:
         return 0.0
 
 
-_buckets: dict[int, Bucket] = {}
+_buckets: dict[int | None, Bucket] = {}
 
 
-def seconds_to_wait(key_id: int) -> float:
+def seconds_to_wait(key_id: int | None) -> float:
     """Count a request of a key; more than nothing means: not now."""
     rate = settings.THROUGHLINE_REQUESTS_PER_SECOND
     bucket = _buckets.get(key_id)

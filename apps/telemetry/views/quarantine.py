@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.access import facilities_for
 from apps.core.htmx import render_page
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything
+from apps.telemetry.access import covers_everything, person
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
 from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import Code, Refused
@@ -51,7 +51,7 @@ def resubmit(request: HttpRequest, pk: str) -> HttpResponse:
                 item=item,
                 changes=form.changes(),
                 facilities=facilities_for(request.user),
-                by=request.user,
+                by=person(request),
             )
         except Refused as refusal:
             form.point_at(refusal.pointer, refusal.message)
@@ -70,7 +70,7 @@ def discard(request: HttpRequest, pk: str) -> HttpResponse:
     if not form.is_valid():
         return _render_detail(request, item, discarding=form)
     with suppress(quarantine.AlreadyResolved):  # The page says who was faster.
-        quarantine.discard(item=item, reason=form.cleaned_data["reason"], by=request.user)
+        quarantine.discard(item=item, reason=form.cleaned_data["reason"], by=person(request))
     return redirect("telemetry:quarantined", pk=item.pk)
 
 

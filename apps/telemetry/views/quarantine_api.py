@@ -1,5 +1,7 @@
 """The quarantine for programs: list, correct and resubmit, discard."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import api_user, facilities_for, unauthenticated, user_for_bearer
+from apps.accounts.access import ApiView, api_user, facilities_for, unauthenticated, user_for_bearer
 from apps.accounts.models import User
 from apps.core.openapi import JSON, Body, Parameter, operation
 from apps.core.problem import problem
@@ -80,6 +82,33 @@ _WRITE_PROBLEMS = {
 }
 
 
+def resolving(view: Callable[[HttpRequest, User, Quarantine], HttpResponse]) -> ApiView[[str]]:
+    """A view that resolves an item for the bearer of a token whose role and scope allow it.
+
+    A session will not do: a token cannot be sent by a page of somebody else's, so no CSRF token
+    is needed. An item out of scope does not exist.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, item_id: str) -> HttpResponse:
+        user = user_for_bearer(request)
+        if user is None:
+            return unauthenticated()
+        item = _find(item_id, user)
+        if item is None:
+            return problem(404, "not_found", "There is no such item, or it is not yours to see.")
+        if not user.has_perm("accounts.resolve_quarantine"):
+            return _forbidden()
+        try:
+            return view(request, user, item)
+        except Refused as refusal:
+            return problem(400, refusal.code, refusal.message, pointer=refusal.pointer)
+        except quarantine.AlreadyResolved:
+            return problem(409, "already_resolved", "Somebody else resolved it first.")
+
+    return csrf_exempt(login_not_required(require_POST(wrapper)))
+
+
 @operation(
     method="get",
     path="/api/v1/quarantine",
@@ -133,26 +162,15 @@ def quarantine_list(request: HttpRequest) -> HttpResponse:
     answers={200: Resubmitted},
     problems={**_WRITE_PROBLEMS, 422: "Still refused; code and pointer say why."},
 )
-@csrf_exempt
-@login_not_required
-@require_POST
-def quarantine_resubmit(request: HttpRequest, item_id: str) -> HttpResponse:
-    user = user_for_bearer(request)
-    item = _item_for(user, item_id)
-    if isinstance(item, HttpResponse):
-        return item
-    try:
-        changes = _object(request)
-    except Refused as refusal:
-        return problem(400, refusal.code, refusal.message, pointer=refusal.pointer)
+@resolving
+def quarantine_resubmit(request: HttpRequest, user: User, item: Quarantine) -> HttpResponse:
+    changes = _object(request)
     try:
         batch = quarantine.resubmit(
             item=item, changes=changes, facilities=facilities_for(user), by=user
         )
     except Refused as refusal:
         return problem(422, refusal.code, refusal.message, pointer=refusal.pointer)
-    except quarantine.AlreadyResolved:
-        return _already_resolved()
     return _json(Resubmitted(str(batch)))
 
 
@@ -166,24 +184,12 @@ def quarantine_resubmit(request: HttpRequest, item_id: str) -> HttpResponse:
     answers={200: QuarantinedEvent},
     problems=_WRITE_PROBLEMS,
 )
-@csrf_exempt
-@login_not_required
-@require_POST
-def quarantine_discard(request: HttpRequest, item_id: str) -> HttpResponse:
-    user = user_for_bearer(request)
-    item = _item_for(user, item_id)
-    if isinstance(item, HttpResponse):
-        return item
-    try:
-        reason = _object(request).get("reason")
-    except Refused as refusal:
-        return problem(400, refusal.code, refusal.message, pointer=refusal.pointer)
+@resolving
+def quarantine_discard(request: HttpRequest, user: User, item: Quarantine) -> HttpResponse:
+    reason = _object(request).get("reason")
     if not isinstance(reason, str) or len(reason.strip()) < 5:
         return problem(400, "invalid_data", "Say why, in five letters or more.", pointer="/reason")
-    try:
-        quarantine.discard(item=item, reason=reason.strip(), by=user)
-    except quarantine.AlreadyResolved:
-        return _already_resolved()
+    quarantine.discard(item=item, reason=reason.strip(), by=user)
     item.refresh_from_db()
     return _json(_shown(item))
 
@@ -205,19 +211,13 @@ def _filtered(request: HttpRequest) -> Any:
     return found
 
 
-def _item_for(user: User | None, item_id: str) -> Any:
-    """The item, if this person may resolve it; else the answer that says why not."""
-    if user is None:
-        return unauthenticated()
+def _find(item_id: str, user: User) -> Quarantine | None:
     facilities = facilities_for(user)
     found = queries.quarantined(facilities=facilities, everywhere=covers_everything(facilities))
     try:
-        item = found.filter(id=UUID(item_id)).first()
+        return found.filter(id=UUID(item_id)).first()
     except ValueError:
-        item = None
-    if item is None:
-        return problem(404, "not_found", "There is no such item, or it is not yours to see.")
-    return item if user.has_perm("accounts.resolve_quarantine") else _forbidden()
+        return None
 
 
 def _object(request: HttpRequest) -> dict[str, Any]:
@@ -256,7 +256,3 @@ def _json(answer: msgspec.Struct) -> HttpResponse:
 
 def _forbidden() -> HttpResponse:
     return problem(403, "forbidden", "Your role does not include this.")
-
-
-def _already_resolved() -> HttpResponse:
-    return problem(409, "already_resolved", "Somebody else, or the catalogue, was faster.")
