@@ -43,10 +43,6 @@ class Outlet:
     tally: Tally = field(default_factory=Tally)
     unfolded: deque[tuple[Client, str]] = field(default_factory=deque)
 
-    @property
-    def any_client(self) -> Client:
-        return next(iter(self.clients.values()))
-
     def deliver(self, facts: Sequence[Fact], *, batch_size: int) -> None:
         """Hand over the facts; returns once each batch is acknowledged."""
         for source, chosen in self._by_source(facts).items():

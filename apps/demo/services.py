@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from threading import Event
+from typing import NamedTuple
 
 from apps.demo.chance import number
 from apps.demo.hours import DAY, HOUR
@@ -26,6 +27,13 @@ _STORY_EVERY = 90 * MINUTE
 _FIRST_STORY_AFTER = 2 * MINUTE
 _LIVE_SHARE = 0.2
 _LIVE_LEAST_MINUTES = 12
+
+
+class Plan(NamedTuple):
+    """A network with its incidents, as of a version of the ledger."""
+
+    version: int
+    network: Network
 
 
 @dataclass
@@ -86,10 +94,10 @@ def _up_to(simulation: Simulation, until: int) -> Iterator[list[Fact]]:
 def live(simulation: Simulation, *, stop: Event, say: Callable[[str], object]) -> None:
     """Send what happens as it happens, until told to stop."""
     while not stop.is_set():
-        version = simulation.ledger.version()
+        plan = Plan(simulation.ledger.version(), simulation.planned())
         restart_at = simulation.position.sent_until + _OUTLOOK_DAYS // 2 * DAY
-        for facts in hours_of(simulation.planned(), position=simulation.position.sent_until):
-            if not _live_hour(simulation, facts, version, stop, say):
+        for facts in hours_of(plan.network, position=simulation.position.sent_until):
+            if not _live_hour(simulation, plan, facts, stop, say):
                 break
             if simulation.position.sent_until > restart_at:
                 break
@@ -97,8 +105,8 @@ def live(simulation: Simulation, *, stop: Event, say: Callable[[str], object]) -
 
 def _live_hour(
     simulation: Simulation,
+    plan: Plan,
     facts: list[Fact],
-    version: int,
     stop: Event,
     say: Callable[[str], object],
 ) -> bool:
@@ -119,8 +127,8 @@ def _live_hour(
             simulation.outlet.settle()
             return True
         simulation.outlet.unfolded.clear()
-        _keep_interesting(simulation, moment, say)
-        if stop.is_set() or simulation.ledger.version() != version:
+        _keep_interesting(simulation, plan, moment, say)
+        if stop.is_set() or simulation.ledger.version() != plan.version:
             return False
         stop.wait(max(0.0, (origin - simulation.clock()) / 1000 + tick * TICK_SECONDS))
     return False
@@ -134,10 +142,12 @@ def _end_of_hour(moment: int) -> int:
     return (moment // HOUR + 1) * HOUR
 
 
-def _keep_interesting(simulation: Simulation, moment: int, say: Callable[[str], object]) -> None:
+def _keep_interesting(
+    simulation: Simulation, plan: Plan, moment: int, say: Callable[[str], object]
+) -> None:
     """Ask for an incident if none has begun lately and none is about to."""
-    known = simulation.planned().incidents
-    if any(moment - _STORY_EVERY < each.begins < moment + 2 * _FIRST_STORY_AFTER for each in known):
+    lately, soon = moment - _STORY_EVERY, moment + 2 * _FIRST_STORY_AFTER
+    if any(lately < each.begins < soon for each in plan.network.incidents):
         return
     begins = moment + _FIRST_STORY_AFTER
     story = live_story(simulation.network.seed, begins=begins, places=simulation.places)

@@ -1,6 +1,7 @@
 """From what was asked for on the command line to a simulation that is ready to run."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,25 +69,30 @@ def prepare(request: Request, *, stop: Event, say: Callable[[str], object]) -> S
         if stop.wait(seconds):
             raise Interrupted
 
-    clients = {source: Client(request.url, key) for source, key in request.keys.items()}
-    first = next(iter(clients.values()))
-    catalogue = read_catalogue(persist(first.catalogue, wait=wait, say=say), world())
-    by_system = source_of(world(), request.keys, set(catalogue.systems.values()))
+    with ExitStack() as unless_ready:
+        clients = {source: Client(request.url, key) for source, key in request.keys.items()}
+        for client in clients.values():
+            unless_ready.callback(client.close)
+        first = next(iter(clients.values()))
+        catalogue = read_catalogue(persist(first.catalogue, wait=wait, say=say), world())
+        by_system = source_of(world(), request.keys, set(catalogue.systems.values()))
+        unless_ready.pop_all()
+    outlet = Outlet(clients, by_system, wait=wait, say=say)
+    return _simulation(request, catalogue, outlet)
+
+
+def _simulation(request: Request, catalogue: Catalogue, outlet: Outlet) -> Simulation:
     bookmark = Bookmark(request.var / "demo-position.json")
     position = _position(request, bookmark.read())
     return Simulation(
-        network=_network(catalogue, position),
+        network=Network(world(), catalogue, position.seed, position.scale, position.since),
         position=position,
         bookmark=bookmark,
         ledger=Ledger(request.var / "demo-incidents.jsonl"),
-        outlet=Outlet(clients, by_system, wait=wait, say=say),
+        outlet=outlet,
         clock=now,
         batch_size=request.batch_size,
     )
-
-
-def _network(catalogue: Catalogue, position: Position) -> Network:
-    return Network(world(), catalogue, position.seed, position.scale, position.since)
 
 
 def _position(request: Request, before: Position | None) -> Position:

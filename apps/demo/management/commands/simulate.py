@@ -3,6 +3,7 @@
 import os
 import signal
 from argparse import ArgumentParser
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -71,14 +72,14 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any], stop: Event) -> None:
         simulation = prepare(self._request(options), stop=stop, say=self._say)
-        if name := options["incident"]:
-            self._ask(simulation, name, options)
-        if options["days"] and not stop.is_set():
-            self._write_history(simulation, stop)
-        if options["live"] and not stop.is_set():
-            self._say(f"live at {simulation.position.url}, scale {simulation.position.scale:g}")
-            live(simulation, stop=stop, say=self._say)
-        simulation.outlet.close()
+        with closing(simulation.outlet):
+            if name := options["incident"]:
+                self._ask(simulation, name, options)
+            if options["days"] and not stop.is_set():
+                self._write_history(simulation, stop)
+            if options["live"] and not stop.is_set():
+                self._say(f"live at {simulation.position.url}, scale {simulation.network.scale:g}")
+                live(simulation, stop=stop, say=self._say)
 
     def _request(self, options: dict[str, Any]) -> Request:
         path = options["key_file"] or settings.VAR / "demo-keys.json"
