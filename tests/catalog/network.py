@@ -55,7 +55,13 @@ def office_hours() -> BusinessCalendar:
 def facility(code: str, kind: str, parent: Facility | None, **more: Any) -> Facility:
     zone = more.pop("time_zone", "America/Chicago")
     new = Facility.objects.create(
-        code=code, name=code.title(), short_name=code, kind=kind, parent=parent, time_zone=zone, **more
+        code=code,
+        name=code.title(),
+        short_name=code,
+        kind=kind,
+        parent=parent,
+        time_zone=zone,
+        **more,
     )
     new.refresh_from_db()
     return new

@@ -29,8 +29,7 @@ def spans(zone: str = "America/Chicago") -> list[tuple[datetime, datetime, int]]
 
 def on(day: date, zone: str = "America/Chicago") -> list[tuple[datetime, datetime]]:
     noon = datetime.combine(day, time(18), UTC)
-    near = [(o, c) for o, c, _ in spans(zone) if abs(o - noon) < timedelta(hours=10)]
-    return near
+    return [(o, c) for o, c, _ in spans(zone) if abs(o - noon) < timedelta(hours=10)]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from threading import Barrier, Thread
 
 import pytest
@@ -155,7 +156,7 @@ def test_of_two_changes_at_once_one_wins_and_the_other_hears_of_it():
     # One after the other is as good: the later one then replaces or follows the earlier.
     assert sorted(outcomes) in (["changed", "changed"], ["changed", "overlaps"])
     periods = versions(network)
-    assert all(a[2] == b[1] for a, b in zip(periods, periods[1:], strict=False))
+    assert all(one[2] == following[1] for one, following in pairwise(periods))
 
 
 def test_a_change_is_one_transaction(network):

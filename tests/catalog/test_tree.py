@@ -121,5 +121,7 @@ def test_a_name_means_one_place_per_system_and_one_among_the_open_ones(network):
             pytest.raises(IntegrityError, match="facilityalias_once"),
             transaction.atomic(),
         ):
-            FacilityAlias.objects.create(system=system, alias=taken, facility=network.southern_hospital)
+            FacilityAlias.objects.create(
+                system=system, alias=taken, facility=network.southern_hospital
+            )
     FacilityAlias.objects.create(system=network.billing, alias="H01", facility=network.hospital)

@@ -17,6 +17,7 @@ from django.db import IntegrityError, models, transaction
 
 from apps.catalog import models as catalog
 from apps.catalog.models import SeedRecord, SlaTarget
+from apps.catalog.services.refusals import constraint_of
 from apps.catalog.services.spans import refresh_spans
 from apps.core.db import fetch_value
 
@@ -25,6 +26,10 @@ SEED = Path(__file__).parent.parent / "seed"
 TARGETS_FROM = datetime(2024, 1, 1, tzinfo=UTC)
 
 Row = dict[str, Any]
+
+
+class SeedRefersToNothing(Exception):
+    """A data file names a row that is in no file and not in the database."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +96,24 @@ class SeedReport:
 
 @dataclass
 class Seeding:
-    """One run: the ids of every row by its name, what earlier runs wrote, and the report."""
+    """One run: the ids of every row by its name, what was agreed on when, and the report."""
 
     ids: dict[str, dict[str, int]] = field(default_factory=dict)
-    written: dict[tuple[str, str], SeedRecord] = field(default_factory=dict)
+    written: dict[tuple[str, str], str] = field(default_factory=dict)
+    agreed: dict[tuple[str, str], str] = field(default_factory=dict)
     report: SeedReport = field(default_factory=SeedReport)
 
 
 @transaction.atomic
 def seed(*, directory: Path = SEED) -> SeedReport:
     """Bring the catalogue up to the data files without touching what operators changed."""
-    run = Seeding(written={(r.kind, r.key): r for r in SeedRecord.objects.all()})
+    records = SeedRecord.objects.values_list("kind", "key", "digest")
+    run = Seeding(written={(kind, key): digest for kind, key, digest in records})
     rows, targets = load_rows(directory)
     for kind in KINDS:
         seed_kind(kind, rows[kind.name], run)
     seed_targets(targets, run)
+    store_records(run)
     run.report.spans = refresh_spans()
     return run.report
 
@@ -115,6 +123,7 @@ def seed_kind(kind: Kind, rows: Sequence[Row], run: Seeding) -> None:
     stored = stored_rows(kind, run)
     ids = run.ids.setdefault(kind.name, {})
     ids.update({key: row.pk for key, (row, _) in stored.items()})
+    new: dict[str, Row] = {}
     for row in rows:
         key = key_of(kind, row)
         if key in stored:
@@ -122,7 +131,8 @@ def seed_kind(kind: Kind, rows: Sequence[Row], run: Seeding) -> None:
         elif (kind.name, key) in run.written:
             run.report.left_out.append(f"{kind.name} {key}")
         else:
-            ids[key] = create(kind, row, run)
+            new[key] = row
+    create(kind, new, run)
 
 
 def stored_rows(kind: Kind, run: Seeding) -> dict[str, tuple[models.Model, Row]]:
@@ -154,8 +164,7 @@ def reconcile(kind: Kind, row: Row, stored: models.Model, values: Row, run: Seed
     if wanted == values:
         remember(kind.name, key, values, run)
         return
-    record = run.written.get((kind.name, key))
-    if record is None or record.digest != digest(values):
+    if run.written.get((kind.name, key)) != digest(values):
         run.report.kept.append(f"{kind.name} {key}")
         return
     for name, value in row.items():
@@ -165,17 +174,36 @@ def reconcile(kind: Kind, row: Row, stored: models.Model, values: Row, run: Seed
     run.report.updated += 1
 
 
-def create(kind: Kind, row: Row, run: Seeding) -> int:
-    """Store a new row and remember it."""
-    new = kind.model(**dict(column_and_value(kind, *item, run) for item in row.items()))
-    new.save()
-    defaults = {
-        name: getattr(new, name) for name in seeded_fields(kind) if name not in kind.references
+def create(kind: Kind, rows: Mapping[str, Row], run: Seeding) -> None:
+    """Store new rows and remember them: those that refer to each other from the top down."""
+    left = dict(rows)
+    while ready := {key: row for key, row in left.items() if refers_to_known(kind, row, run)}:
+        made = [
+            kind.model(**dict(column_and_value(kind, *item, run) for item in row.items()))
+            for row in ready.values()
+        ]
+        kind.model._default_manager.bulk_create(made)
+        for (key, row), new in zip(ready.items(), made, strict=True):
+            run.ids[kind.name][key] = new.pk
+            remember(kind.name, key, {**defaults(kind, new), **row}, run)
+            del left[key]
+    if left:
+        raise SeedRefersToNothing(f"{kind.name}: {', '.join(left)}")
+    run.report.created += len(rows)
+
+
+def refers_to_known(kind: Kind, row: Row, run: Seeding) -> bool:
+    """Whether every row this one names has an id already."""
+    named = ((run.ids[other], row.get(name)) for name, other in kind.references.items())
+    return all(key is None or key in known for known, key in named)
+
+
+def defaults(kind: Kind, new: models.Model) -> Row:
+    """What a row holds in the columns its data file leaves out."""
+    return {
+        name: None if name in kind.references else getattr(new, name)
+        for name in seeded_fields(kind)
     }
-    blank = dict.fromkeys(kind.references)
-    remember(kind.name, key_of(kind, row), {**blank, **defaults, **row}, run)
-    run.report.created += 1
-    return int(new.pk)
 
 
 def column_and_value(kind: Kind, name: str, value: Any, run: Seeding) -> tuple[str, Any]:
@@ -186,12 +214,19 @@ def column_and_value(kind: Kind, name: str, value: Any, run: Seeding) -> tuple[s
 
 
 def remember(kind: str, key: str, values: Row, run: Seeding) -> None:
-    """Note what the seed and the database agreed on."""
-    record = run.written.get((kind, key)) or SeedRecord(kind=kind, key=key)
-    if record.digest != digest(values):
-        record.digest = digest(values)
-        record.save()
-        run.written[kind, key] = record
+    """Note what the seed and the database agree on."""
+    if run.written.get((kind, key)) != digest(values):
+        run.agreed[kind, key] = digest(values)
+
+
+def store_records(run: Seeding) -> None:
+    """Keep the notes for the next run."""
+    SeedRecord.objects.bulk_create(
+        [SeedRecord(kind=kind, key=key, digest=mark) for (kind, key), mark in run.agreed.items()],
+        update_conflicts=True,
+        unique_fields=["kind", "key"],
+        update_fields=["digest"],
+    )
 
 
 def seeded_fields(kind: Kind) -> list[str]:
@@ -242,7 +277,7 @@ def create_target(target: Row, clock_id: int, facility_id: int | None) -> None:
         with transaction.atomic():
             new.save()
     except IntegrityError as error:
-        if "slatarget_past_kept" not in repr(getattr(error.__cause__, "diag", "")):
+        if constraint_of(error) != "slatarget_past_kept":
             raise
         new.effective_from = fetch_value("SELECT now()")
         new.save()

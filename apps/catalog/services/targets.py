@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from apps.catalog.models import Clock, Facility, SlaTarget
+from apps.catalog.services.refusals import constraint_of
 from apps.core.db import fetch_value
 
 # The next full minute but one. A change in the very second of the commit would split events that
@@ -67,9 +68,8 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-        if name in HISTORY:
+        if constraint_of(error) in HISTORY:
             raise ChangeRewritesHistory(str(error)) from error
-        if name == "slatarget_no_overlap":
+        if constraint_of(error) == "slatarget_no_overlap":
             raise ChangeOverlaps(str(error)) from error
         raise
