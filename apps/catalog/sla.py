@@ -39,7 +39,8 @@ class Span:
 
 def instant(local: datetime, zone: ZoneInfo) -> datetime:
     """The UTC instant of a wall-clock time; of a skipped or repeated one the later reading."""
-    return max(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    return max(first.astimezone(UTC), second.astimezone(UTC))
 
 
 def open_spans(

@@ -1,8 +1,8 @@
 """Open hours laid out as instants, two years back to three years ahead, for catalog_due."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from apps.catalog.models import BusinessCalendar, CalendarSpan, CatalogVersion, Facility
 from apps.catalog.sla import Hours, Span, clipped, joined, open_spans
-from apps.core.db import fetch_value
+from apps.core.db import execute, fetch_all, fetch_value
 
 YEARS_BACK = 2
 YEARS_AHEAD = 3
@@ -28,6 +28,34 @@ SELECT v.spans_stale OR EXISTS (
                      AND s.closes_at > %(needed)s))
   FROM catalog_catalogversion v WHERE v.id = 1
 """
+
+
+STORED_SPANS = """
+SELECT opens_at, closes_at, open_seconds_before
+  FROM catalog_calendarspan
+ WHERE calendar_id = %(calendar)s AND time_zone = %(zone)s
+ ORDER BY opens_at
+"""
+DROP_SPANS = """
+DELETE FROM catalog_calendarspan
+ WHERE calendar_id = %(calendar)s AND time_zone = %(zone)s AND opens_at >= %(since)s
+"""
+WRITE_SPANS = """
+INSERT INTO catalog_calendarspan
+       (calendar_id, time_zone, opens_at, closes_at, open_seconds_before)
+SELECT %(calendar)s, %(zone)s, opens_at, closes_at, before
+  FROM unnest(%(opens)s::timestamptz[], %(closes)s::timestamptz[], %(before)s::bigint[])
+       AS span (opens_at, closes_at, before)
+"""
+
+
+@dataclass(frozen=True)
+class PlacedSpan:
+    """A span, and where it begins on the axis of open seconds."""
+
+    opens_at: datetime
+    closes_at: datetime
+    open_seconds_before: int
 
 
 def refresh_spans(*, since: datetime | None = None) -> int:
@@ -74,18 +102,32 @@ def replace_spans(
     calendar: BusinessCalendar, *, zone: str, wanted: Sequence[Span], since: datetime
 ) -> int:
     """Write the spans of one calendar and zone from the first difference on."""
-    stored = CalendarSpan.objects.filter(calendar=calendar, time_zone=zone)
-    before = list(stored.order_by("opens_at"))
+    where = {"calendar": calendar.pk, "zone": zone}
+    before = fetch_all(STORED_SPANS, where, row=PlacedSpan)
     after = positioned(
         with_history_kept([Span(row.opens_at, row.closes_at) for row in before], wanted, since),
-        calendar=calendar,
-        zone=zone,
         first_position=before[0].open_seconds_before if before else 0,
     )
-    same = agreement([extent(row) for row in before], [extent(row) for row in after])
+    same = agreement(before, after)
     if len(before) > same:
-        stored.filter(opens_at__gte=before[same].opens_at).delete()
-    return len(CalendarSpan.objects.bulk_create(after[same:], batch_size=1000))
+        execute(DROP_SPANS, {**where, "since": before[same].opens_at})
+    return write_spans(after[same:], calendar=calendar, zone=zone)
+
+
+def write_spans(spans: Sequence[PlacedSpan], *, calendar: BusinessCalendar, zone: str) -> int:
+    """Store spans in one statement; return how many."""
+    if not spans:
+        return 0
+    return execute(
+        WRITE_SPANS,
+        {
+            "calendar": calendar.pk,
+            "zone": zone,
+            "opens": [span.opens_at for span in spans],
+            "closes": [span.closes_at for span in spans],
+            "before": [span.open_seconds_before for span in spans],
+        },
+    )
 
 
 def with_history_kept(
@@ -99,31 +141,16 @@ def with_history_kept(
     return joined([*past, *clipped(wanted, since=cut, until=wanted[-1].closes_at)])
 
 
-def positioned(
-    spans: Iterable[Span], *, calendar: BusinessCalendar, zone: str, first_position: int
-) -> list[CalendarSpan]:
-    """Rows with the open seconds that lie before each."""
-    rows, position = [], first_position
+def positioned(spans: Iterable[Span], *, first_position: int) -> list[PlacedSpan]:
+    """Spans with the open seconds that lie before each."""
+    placed, position = [], first_position
     for span in spans:
-        rows.append(
-            CalendarSpan(
-                calendar=calendar,
-                time_zone=zone,
-                opens_at=span.opens_at,
-                closes_at=span.closes_at,
-                open_seconds_before=position,
-            )
-        )
+        placed.append(PlacedSpan(span.opens_at, span.closes_at, position))
         position += span.length // timedelta(seconds=1)
-    return rows
+    return placed
 
 
-def extent(row: CalendarSpan) -> tuple[Any, ...]:
-    """What must agree for a row to be left alone."""
-    return row.opens_at, row.closes_at, row.open_seconds_before
-
-
-def agreement(left: Sequence[Any], right: Sequence[Any]) -> int:
+def agreement(left: Sequence[PlacedSpan], right: Sequence[PlacedSpan]) -> int:
     """How many leading items two sequences share."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(left), len(right)))
