@@ -1,0 +1,15 @@
+"""What is measured: one module a figure, in the order in which they run."""
+
+from collections.abc import Callable, Iterator
+
+from bench.bench import Bench
+from bench.figures import accept, cpu, fold, system, visible
+from bench.report import Figure
+
+FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "accept": accept.measure,
+    "fold": fold.measure,
+    "system": system.measure,
+    "cpu": cpu.measure,
+    "visible": visible.measure,
+}

@@ -1,0 +1,46 @@
+"""Fold: from journal rows to rollups (claim, decode, dedupe, transactions, deltas, compaction),
+against COPY of the same events. Both tables grow in step."""
+
+from collections.abc import Iterator
+
+from apps.pipeline import services
+from bench import copying, journal
+from bench.bench import Bench
+from bench.paired import paired, seconds
+from bench.report import Figure
+
+GOALS = {1_000: 0.5, 100: 0.5}
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    for batch, goal in GOALS.items():
+        copying.make_table()
+        yield _figure(bench, batch, goal)
+
+
+def _figure(bench: Bench, batch: int, goal: float) -> Figure:
+    bodies, sender = bench.bodies(batch), journal.new_sender()
+    events = bench.scaled(60_000, 20_000)
+    texts: dict[int, list[bytes]] = {}
+
+    def prepare(turn: int) -> None:
+        """The turn's events, in the journal and as COPY text; before either side's clock starts."""
+        if turn not in texts:
+            rows = journal.fill(bodies, events // batch, sender)
+            texts[turn] = copying.commits(journal.events_of(rows))
+
+    def copied(turn: int) -> float:
+        prepare(turn)
+        return copying.copy_rate(events, texts[turn])
+
+    def folded(turn: int) -> float:
+        prepare(turn)
+        return events / seconds(lambda: services.fold_waiting(seconds=600))
+
+    prepare(-1)
+    services.fold_waiting(seconds=600)  # a new connection makes its session tables
+    pair = paired(folded, copied, pairs=bench.scaled(7, 2))
+    return Figure.at_least(
+        f"journal to rollup, rows of {batch:,}", pair.value, "events/s", pair.limit, goal,
+        ratio=pair.ratio, note=pair.spread,
+    )  # fmt: skip

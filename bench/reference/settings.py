@@ -1,0 +1,15 @@
+"""As little Django as there is."""
+
+import os
+
+from config.env import database
+
+SECRET_KEY = "nothing is signed"  # noqa: S105
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "bench.reference.urls"
+MIDDLEWARE: list[str] = []
+DATABASES = {
+    "default": database(os.environ["DATABASE_URL"]) | {"CONN_HEALTH_CHECKS": False},
+}
+USE_TZ = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
