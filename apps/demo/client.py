@@ -14,6 +14,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BATCH = "application/cloudevents-batch+json"
 T = TypeVar("T")
+_HUNG_UP = (ConnectionResetError, BrokenPipeError)
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -84,26 +85,38 @@ class Client:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> bytes:
-        headers = {
-            "Authorization": f"Bearer {self.key}",
-            "Accept": "application/json",
-            **(headers or {}),
-        }
+        wanted = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
+        target = self.url.path.rstrip("/") + path
         try:
-            connection = self._connect()
-            connection.request(method, self.url.path.rstrip("/") + path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
+            answer, content = self._exchange(method, target, body, wanted | (headers or {}))
         except (OSError, HTTPException) as error:
-            self.close()
-            raise Unavailable(
-                f"no answer from {self.url.netloc}: {error or type(error).__name__}"
-            ) from None
+            reason = str(error) or type(error).__name__
+            raise Unavailable(f"no answer from {self.url.netloc}: {reason}") from None
         if answer.status in _TRY_AGAIN:
             raise Unavailable(_reason(answer, content), pause=_retry_after(answer))
         if answer.status >= 300:
             raise Declined(_reason(answer, content))
         return content
+
+    def _exchange(self, *request: Any) -> tuple[HTTPResponse, bytes]:
+        """Ask once; and once more on a new connection if the server had tired of the old one."""
+        was_kept = self.connection is not None
+        try:
+            return self._ask(*request)
+        except _HUNG_UP:
+            if not was_kept:
+                raise
+            return self._ask(*request)
+
+    def _ask(self, *request: Any) -> tuple[HTTPResponse, bytes]:
+        try:
+            connection = self._connect()
+            connection.request(*request)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        except (OSError, HTTPException):
+            self.close()
+            raise
 
     def _connect(self) -> HTTPConnection:
         if self.connection is None:

@@ -132,6 +132,17 @@ def test_an_answer_that_is_lost_costs_a_resend_and_counts_nothing_twice(
     assert simulation.outlet.tally.sent == len(product.ids)
 
 
+def test_a_connection_the_product_tired_of_is_no_news(product: Product) -> None:
+    with closing(Client(product.url, "src_k")) as client:
+        client.catalogue()
+        product.trouble = [Answer(0)]
+        client.catalogue()
+
+        product.trouble = [Answer(0), Answer(0)]
+        with pytest.raises(Unavailable, match="no answer"):
+            client.catalogue()
+
+
 def test_a_busy_product_is_given_the_time_it_asks_for(ready: Ready, product: Product) -> None:
     waits: list[float] = []
     simulation = ready()
