@@ -38,10 +38,13 @@ def wire_body(request: HttpRequest) -> bytes:
     """The body as sent, before any inflating: what a signature covers."""
     limit = settings.THROUGHLINE_MAX_BODY_BYTES
     length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdigit():
-        if int(length) > limit:
+    if length.isdecimal():
+        if len(length) > 18 or int(length) > limit:
             raise TooLarge
-        return request.read(int(length))
+        body = request.read(int(length))
+        if len(body) < int(length):
+            raise Corrupt
+        return body
     if not request.META.get("HTTP_TRANSFER_ENCODING"):
         return b""
     if not request.META.get("wsgi.input_terminated"):

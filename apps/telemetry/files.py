@@ -90,14 +90,14 @@ def _is_lines(file: EventFile) -> bool:
 def _line_groups(file: EventFile, start: int) -> Iterator[Group]:
     first = 1
     while some := list(islice(file.text, AT_ONCE)):
-        readings = cloudevents.lines(b"".join(some), {})
+        readings = list(cloudevents.lines(b"".join(some), {}))
         yield from _from(start, Group(first, readings))
         first += len(readings)
 
 
 def _document_groups(text: bytes, start: int) -> Iterator[Group]:
     reader = cloudevents.batch if text.lstrip().startswith(b"[") else cloudevents.structured
-    readings = reader(text, {})
+    readings = list(reader(text, {}))
     for index in range(0, len(readings), AT_ONCE):
         yield from _from(start, Group(index + 1, readings[index : index + AT_ONCE]))
 

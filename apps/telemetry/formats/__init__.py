@@ -1,11 +1,12 @@
 """The formats ingest understands: bytes in, events or refusals out. A module and a line each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from apps.telemetry.formats import cloudevents
 from apps.telemetry.formats.cloudevents import Reading, Unreadable
 
-Reader = Callable[[bytes, Mapping[str, str]], list[Reading]]
+# May be lazy: whoever asks for more events than it wants need not pay for the rest.
+Reader = Callable[[bytes, Mapping[str, str]], Iterable[Reading]]
 
 READERS: dict[str, Reader] = {
     "application/cloudevents+json": cloudevents.structured,

@@ -8,7 +8,7 @@ bad event never sinks its neighbours and each refusal says what is wrong.
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
@@ -55,26 +55,26 @@ def structured(body: bytes, headers: Mapping[str, str]) -> list[Reading]:
     return [reading]
 
 
-def batch(body: bytes, headers: Mapping[str, str]) -> list[Reading]:
+def batch(body: bytes, headers: Mapping[str, str]) -> Iterable[Reading]:
     """A JSON array of events."""
     try:
         events = _many.decode(body)
         if _nothing_was_dropped(body, events):
-            return list[Reading](events)
+            return events
     except _EXPECTED:
         pass
-    return [_read(text) for text in _items(body)]
+    return map(_read, _items(body))
 
 
-def lines(body: bytes, headers: Mapping[str, str]) -> list[Reading]:
+def lines(body: bytes, headers: Mapping[str, str]) -> Iterable[Reading]:
     """One event a line; empty lines do not count."""
     try:
         events = _one.decode_lines(body)
         if _nothing_was_dropped(body, events, separators=len(events) - 1):
-            return list[Reading](events)
+            return events
     except _EXPECTED:
         pass
-    return [_read(line) for line in body.split(b"\n") if line.strip()]
+    return (_read(line) for line in body.split(b"\n") if line.strip())
 
 
 def binary(body: bytes, headers: Mapping[str, str]) -> list[Reading]:
@@ -117,10 +117,18 @@ def _read(text: bytes) -> Reading:
     document = None
     try:
         document = strict.parse(text)
+        _forget_free_text(document)
         strict.check(document)
         return understand(document)
     except Refused as refusal:
         return Unreadable(refusal, document)
+
+
+def _forget_free_text(document: Any) -> None:
+    """An error's message is never kept, so nothing in it, such as a line break, can be wrong."""
+    match document:
+        case {"data": {"error": {"message": str()} as error}}:
+            del error["message"]
 
 
 def _nothing_was_dropped(body: bytes, events: object, *, separators: int = 0) -> bool:
@@ -235,6 +243,7 @@ def _parse_data(text: bytes) -> Any:
         data = strict.parse(text)
     except Refused as refusal:
         raise Refused(refusal.code, "/data", refusal.message) from None
+    _forget_free_text({"data": data})
     strict.check(data, "/data")
     return data
 

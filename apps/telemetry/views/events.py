@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from itertools import islice
 
 import msgspec
 from django.contrib.auth.decorators import login_not_required
@@ -189,7 +190,7 @@ def _read(request: HttpRequest, body: bytes) -> list[Reading]:
     text = bodies.inflate(body, request.META.get("HTTP_CONTENT_ENCODING", ""))
     if text.count(b",") > MAX_COMMAS:
         raise TooManyEvents
-    readings = reader(text, headers)
+    readings = list(islice(reader(text, headers), MAX_EVENTS + 1))
     if len(readings) > MAX_EVENTS:
         raise TooManyEvents
     return readings
