@@ -1,9 +1,8 @@
-import django.contrib.postgres.fields
-import django.db.models.functions.datetime
 from pathlib import Path
 
+import django.contrib.postgres.fields
+import django.db.models.functions.datetime
 from django.db import migrations, models
-
 
 TABLES = Path(__file__).parent.parent / "sql" / "tables.sql"
 
