@@ -20,10 +20,9 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def catalogue_response(request: HttpRequest, *, facilities: Sequence[int]) -> HttpResponse:
     """The document for one scope, or 304. For every view that lets somebody else in, too."""
     etag = catalogue_etag(facilities)
-    unchanged = get_conditional_response(request, etag=etag)
-    if isinstance(unchanged, HttpResponse) and unchanged.status_code == 304:
-        return unchanged
-    response = JsonResponse(queries.catalogue_document(facilities=facilities))
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = JsonResponse(queries.catalogue_document(facilities=facilities))
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
     return response

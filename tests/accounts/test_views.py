@@ -75,6 +75,8 @@ def test_nothing_new_is_a_304_without_a_body(with_token):
     etag = with_token().headers["ETag"]
     response = with_token(**{"If-None-Match": etag})
     assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["ETag"] == etag
+    assert response.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_a_change_of_the_catalogue_is_a_new_document(with_token):

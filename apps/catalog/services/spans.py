@@ -47,6 +47,8 @@ SELECT %(calendar)s, %(zone)s, opens_at, closes_at, before
   FROM unnest(%(opens)s::timestamptz[], %(closes)s::timestamptz[], %(before)s::bigint[])
        AS span (opens_at, closes_at, before)
 """
+# Without figures the planner takes thousands of spans for a handful and sorts them at each look-up.
+ANALYZE_SPANS = "ANALYZE catalog_calendarspan"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def lay_out_spans(*, since: datetime, year: int) -> int:
             wanted = calendar_spans(calendar, zone=zone, year=year)
             written += replace_spans(calendar, zone=zone, wanted=wanted, since=since)
     CalendarSpan.objects.exclude(time_zone__in=zones).delete()
+    if written:
+        execute(ANALYZE_SPANS)
     CatalogVersion.objects.filter(id=1, spans_stale=True).update(spans_stale=False)
     return written
 
