@@ -8,7 +8,7 @@ from msgspec import Struct, convert
 from apps.demo.incidents import Places
 from apps.demo.world import Script, World
 
-_LARGE_PAYERS = 4
+_LARGE_PAYERS = 2
 WORKING = ("hospital", "clinic", "business_office")
 
 
