@@ -49,7 +49,7 @@ def _publish_forever() -> None:
 def _publish() -> bool:
     try:
         current_app.send_task(FOLD, expires=5, ignore_result=True)
-    except Exception as error:  # noqa: BLE001  any broker fault means the same: the sweep will do
+    except Exception as error:
         log.warning("doorbell: broker unavailable (%s)", type(error).__name__)
         return False
     return True
