@@ -1,0 +1,183 @@
+"""Does every part work again? Each is asked for the thing it is there for."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPConnection, HTTPException
+
+import msgspec
+import psutil
+from redis import Redis
+from redis.exceptions import RedisError
+
+from apps.core.db import fetch_value
+from apps.telemetry import journal
+from config import embedded
+from config.celery import app
+from tests.chaos.history import wire
+from tests.chaos.load import Load, post
+from tests.chaos.product import PROGRAMS, Product, answers
+
+LOOK_EVERY = 0.1
+LAST_FOLD = "SELECT COALESCE(extract(epoch FROM max(folded_at)), 0) FROM telemetry_ingestbatch"
+STUCK = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+   AND state LIKE 'idle in transaction%%' AND state_change < now() - interval '5 seconds'
+"""
+
+
+def recovery(product: Product, load: Load, since: float, *, seconds: float) -> dict[str, float]:
+    """How long after `since` each part did its work again, under load; -1: not within `seconds`."""
+    waiting: dict[str, Callable[[], bool]] = {
+        "web": lambda: answers(product.port),
+        "postgres": lambda: _accepted_since(load, since),
+        "valkey": lambda: broker(product).ping() is True,
+        "worker": lambda: bool(app.control.ping(timeout=1.0)),
+        "beat": lambda: rings(product, within=3.0),
+        "fold": lambda: fetch_value(LAST_FOLD) > since,
+        **{f"{name} runs": lambda name=name: product.main(name) is not None for name in PROGRAMS},
+    }
+    found: dict[str, float] = {}
+    while waiting and time.time() < since + seconds:
+        for name in [name for name, works in waiting.items() if patient(works)]:
+            found[name] = round(time.time() - since, 1)
+            del waiting[name]
+        time.sleep(LOOK_EVERY)
+    return found | dict.fromkeys(waiting, -1.0)
+
+
+def patient(works: Callable[[], bool]) -> bool:
+    """A part that is away is not there yet, whatever its client raises."""
+    try:
+        return works()
+    except Exception:
+        return False
+
+
+def _accepted_since(load: Load, since: float) -> bool:
+    return bool(load.ledger.accepted) and load.ledger.accepted[-1][0] > since
+
+
+def broker(product: Product) -> "Redis":
+    return Redis(
+        unix_socket_path=str(embedded.place(product.var).redis_socket),
+        socket_timeout=5,
+        socket_connect_timeout=1,
+    )
+
+
+def rings(product: Product, *, within: float) -> bool:
+    """Whether beat puts its bell into the queue: seen by listening to the broker itself."""
+    end = time.monotonic() + within
+    with contextlib.suppress(RedisError), broker(product).monitor() as heard:
+        while time.monotonic() < end:
+            if "pipeline.sweep" in str(heard.next_command()["command"]):
+                return True
+    return False
+
+
+def folds_alone(product: Product, load: Load, name: str, *, seconds: float) -> list[str]:
+    """Whether the sweeper, or the workers, fold what comes in while the other stands still."""
+    other = {"worker": "sweep", "sweep": "worker"}[name]
+    with standing_still(product, other):
+        post_one(product, load)
+        if drained(seconds=seconds):
+            return []
+    return [f"{name} alone folds nothing within {seconds:.0f} s"]
+
+
+@contextlib.contextmanager
+def standing_still(product: Product, name: str) -> Iterator[None]:
+    """Stop a program's main process; what its children do already, they finish."""
+    process = product.main(name)
+    if process is None:
+        raise RuntimeError(f"{name} does not run")
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+def post_one(product: Product, load: Load) -> None:
+    """One more event, through the front door."""
+    batch = load.stream.take(1)
+    load.ledger.note_sent(batch)
+    connection = HTTPConnection("127.0.0.1", product.port, timeout=15)
+    body = msgspec.json.encode([wire(one, load.known) for one in batch])
+    began = time.monotonic()
+    try:
+        status, answer = post(connection, load.key, body)
+    except (OSError, HTTPException) as error:
+        load.ledger.strange.append(f"a quiet product did not answer: {type(error).__name__}")
+    else:
+        load.ledger.note_answer(batch, status, answer, time.monotonic() - began)
+    finally:
+        connection.close()
+
+
+def drained(*, seconds: float) -> bool:
+    """Wait until nothing waits to be folded; whether that came about."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if patient(lambda: journal.lag().batches == 0):
+            return True
+        time.sleep(LOOK_EVERY)
+    return False
+
+
+def census(product: Product) -> Mapping[str, int]:
+    """How many processes each program has, main process included."""
+    return {
+        name: len(product.children(name)) + (product.main(name) is not None) for name in PROGRAMS
+    }
+
+
+def unhealthy(product: Product) -> list[str]:
+    """Zombies, orphans and processes that are stopped; transactions that nobody ends."""
+    found = [
+        f"process {process.pid} ({words}) is {status}"
+        for process, words, status in _statuses(product)
+        if status in (psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED, psutil.STATUS_DISK_SLEEP)
+    ]
+    known = _descendants(product)
+    found += [
+        f"process {process.pid} ({words}) belongs to no program"
+        for process, words, _ in _statuses(product)
+        if process.pid not in known
+    ]
+    stuck = fetch_value(STUCK)
+    return [*found, *([f"{stuck} connections idle in a transaction"] if stuck else [])]
+
+
+def _statuses(product: Product) -> list[tuple[psutil.Process, str, str]]:
+    found = []
+    for process in product.processes():
+        with contextlib.suppress(psutil.Error):
+            found.append((process, " ".join(process.cmdline())[:80], process.status()))
+    return found
+
+
+def _descendants(product: Product) -> set[int]:
+    assert product.supervisor is not None
+    supervisor = psutil.Process(product.supervisor.pid)
+    return {supervisor.pid, *(child.pid for child in supervisor.children(recursive=True))}
+
+
+def left_behind(product: Product, *, seconds: float = 10.0) -> list[str]:
+    """Processes that outlive the product's end."""
+    end = time.monotonic() + seconds
+    while (left := product.processes()) and time.monotonic() < end:
+        time.sleep(LOOK_EVERY)
+    return [f"process {process.pid} outlives the product" for process in left]
+
+
+def thaw(product: Product) -> None:
+    """Nothing stays stopped, whatever went wrong in the middle of a fault."""
+    for process in product.processes():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if process.status() == psutil.STATUS_STOPPED:
+                os.kill(process.pid, signal.SIGCONT)
