@@ -9,6 +9,10 @@ import msgspec
 from apps.demo.incidents import Incident
 
 
+# Where, and which seed, scale and beginning.
+Story = tuple[str, int, float, int]
+
+
 class Position(msgspec.Struct):
     """How far the events of one simulation have been acknowledged."""
 
@@ -17,10 +21,17 @@ class Position(msgspec.Struct):
     scale: float
     since: int
     sent_until: int
+    # History only: everything it was to tell is told.
+    is_finished: bool = False
+
+    @property
+    def story(self) -> Story:
+        """What is told, apart from how far."""
+        return self.url, self.seed, self.scale, self.since
 
 
 class Bookmark:
-    """The file that holds the position. Losing it costs time, never truth: ids stay the same."""
+    """A file that holds a position. Losing it costs time, never truth: ids stay the same."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -13,7 +13,7 @@ from apps.demo.incidents import MINUTE, STORIES, Incident, Places, fitting, inci
 from apps.demo.journeys import Fact
 from apps.demo.network import Network
 from apps.demo.outlet import Outlet
-from apps.demo.records import Bookmark, Ledger, Position
+from apps.demo.records import Bookmark, Ledger, Position, Story
 from apps.demo.stream import hours_of
 
 TICK_SECONDS = 0.5
@@ -29,10 +29,13 @@ _LIVE_SHARE = 0.2
 _LIVE_LEAST_MINUTES = 12
 
 
-class Plan(NamedTuple):
-    """A network with its incidents, as of a version of the ledger."""
+Version = tuple[int, Story | None]
 
-    version: int
+
+class Plan(NamedTuple):
+    """A network with its incidents, as of a version of the files that say what to tell."""
+
+    version: Version
     network: Network
 
 
@@ -42,11 +45,20 @@ class Simulation:
 
     network: Network
     position: Position
-    bookmark: Bookmark
+    history: Bookmark
+    present: Bookmark
     ledger: Ledger
     outlet: Outlet
     clock: Callable[[], int]
     batch_size: int = 1_000
+    # Whether live traffic goes on with whatever history was written last, even while it runs.
+    follows: bool = True
+
+    @property
+    def version(self) -> Version:
+        """Changes when something new is to be told: an incident, or the sequel of a history."""
+        told = self.history.read()
+        return self.ledger.version(), told.story if told and told.is_finished else None
 
     @property
     def places(self) -> Places:
@@ -59,12 +71,12 @@ class Simulation:
         drawn = scheduled(self.network.seed, since=since, until=until, places=self.places)
         return replace(self.network, incidents=(*drawn, *self.ledger.read()))
 
-    def deliver(self, facts: list[Fact], *, until: int) -> None:
+    def deliver(self, facts: list[Fact], *, until: int, bookmark: Bookmark) -> None:
         """Send the facts and remember that everything up to `until` is told."""
         if facts:
             self.outlet.deliver(facts, batch_size=self.batch_size)
         self.position.sent_until = until
-        self.bookmark.write(self.position)
+        bookmark.write(self.position)
 
 
 def write_history(
@@ -73,13 +85,14 @@ def write_history(
     """Send everything up to a moment, in order, and wait until it is folded."""
     since, tally = simulation.network.since, simulation.outlet.tally
     for facts in _up_to(simulation, until):
-        simulation.deliver(facts, until=facts[-1].sent)
+        simulation.deliver(facts, until=facts[-1].sent, bookmark=simulation.history)
         simulation.outlet.settle()
         report((facts[-1].sent - since) / max(until - since, 1), tally.sent)
         if stop.is_set():
             return
-    simulation.deliver([], until=until)
     simulation.outlet.settle(ahead=0)
+    simulation.position.is_finished = True
+    simulation.deliver([], until=until, bookmark=simulation.history)
 
 
 def _up_to(simulation: Simulation, until: int) -> Iterator[list[Fact]]:
@@ -94,13 +107,31 @@ def _up_to(simulation: Simulation, until: int) -> Iterator[list[Fact]]:
 def live(simulation: Simulation, *, stop: Event, say: Callable[[str], object]) -> None:
     """Send what happens as it happens, until told to stop."""
     while not stop.is_set():
-        plan = Plan(simulation.ledger.version(), simulation.planned())
+        version = simulation.version
+        _follow(simulation, say)
+        plan = Plan(version, simulation.planned())
         restart_at = simulation.position.sent_until + _OUTLOOK_DAYS // 2 * DAY
         for facts in hours_of(plan.network, position=simulation.position.sent_until):
             if not _live_hour(simulation, plan, facts, stop, say):
                 break
             if simulation.position.sent_until > restart_at:
                 break
+
+
+def _follow(simulation: Simulation, say: Callable[[str], object]) -> None:
+    """Take over a history that was written meanwhile: a longer one, or one of a larger network."""
+    told, position = simulation.history.read(), simulation.position
+    if not (simulation.follows and told and told.is_finished and told.url == position.url):
+        return
+    if told.story == position.story:
+        return
+    # From where the shorter story ends: what both have told counts once.
+    told.sent_until = min(told.sent_until, position.sent_until)
+    simulation.position = told
+    simulation.network = replace(
+        simulation.network, seed=told.seed, scale=told.scale, since=told.since
+    )
+    say(f"going on with the history of scale {told.scale:g}")
 
 
 def _live_hour(
@@ -119,16 +150,16 @@ def _live_hour(
         ready = bisect_right(facts, moment, lo=told, key=_sent)
         for start in range(told, ready, CHUNK):
             chunk = facts[start : min(start + CHUNK, ready)]
-            simulation.deliver(chunk, until=chunk[-1].sent)
+            simulation.deliver(chunk, until=chunk[-1].sent, bookmark=simulation.present)
         told = ready
-        simulation.deliver([], until=min(moment, end))
+        simulation.deliver([], until=min(moment, end), bookmark=simulation.present)
         if moment >= end:
             # Behind the present, for example after a night switched off: no faster than the fold.
             simulation.outlet.settle()
             return True
         simulation.outlet.unfolded.clear()
         _keep_interesting(simulation, plan, moment, say)
-        if stop.is_set() or simulation.ledger.version() != plan.version:
+        if stop.is_set() or simulation.version != plan.version:
             return False
         stop.wait(max(0.0, (origin - simulation.clock()) / 1000 + tick * TICK_SECONDS))
     return False

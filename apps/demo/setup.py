@@ -82,17 +82,28 @@ def prepare(request: Request, *, stop: Event, say: Callable[[str], object]) -> S
 
 
 def _simulation(request: Request, catalogue: Catalogue, outlet: Outlet) -> Simulation:
-    bookmark = Bookmark(request.var / "demo-position.json")
-    position = _position(request, bookmark.read())
+    history = Bookmark(request.var / "demo-history.json")
+    present = Bookmark(request.var / "demo-live.json")
+    before = history.read() if request.days else _last(history.read(), present.read())
+    position = _position(request, before)
     return Simulation(
         network=Network(world(), catalogue, position.seed, position.scale, position.since),
         position=position,
-        bookmark=bookmark,
+        history=history,
+        present=present,
         ledger=Ledger(request.var / "demo-incidents.jsonl"),
         outlet=outlet,
         clock=now,
         batch_size=request.batch_size,
+        follows=request.seed is None and request.scale is None,
     )
+
+
+def _last(history: Position | None, present: Position | None) -> Position | None:
+    """Where live traffic goes on: with its own story, unless a history was written since."""
+    if history and history.is_finished and (not present or history.story != present.story):
+        return history
+    return present
 
 
 def _position(request: Request, before: Position | None) -> Position:
@@ -112,7 +123,7 @@ def ask_for(simulation: Simulation, name: str, *, at: int, minutes: int, facilit
     known = {each.code for each in simulation.network.catalogue.working}
     if facility and facility not in known:
         raise Unready(f"No hospital, clinic or office has the code {facility}.")
-    if at < simulation.position.sent_until:
+    if at < _told_until(simulation):
         raise Unready("That part of the story is already told. Choose a later time.")
     story = incident(
         Name(name),
@@ -123,6 +134,12 @@ def ask_for(simulation: Simulation, name: str, *, at: int, minutes: int, facilit
     )
     simulation.ledger.add(story)
     return story
+
+
+def _told_until(simulation: Simulation) -> int:
+    """The end of what this or any other run with the same files has sent."""
+    bookmarks = (simulation.history.read(), simulation.present.read())
+    return max(each.sent_until for each in (simulation.position, *bookmarks) if each)
 
 
 def moment(text: str, *, present: int) -> int:

@@ -298,13 +298,13 @@ def test_nothing_is_sent_before_its_time(ready: Ready, product: Product) -> None
 def test_ticks_do_not_drift(ready: Ready) -> None:
     simulation = ready(days=0)
     clock = Clock(NOW + 1, until=NOW + 20_000)
-    slow = simulation.bookmark.write
+    slow = simulation.present.write
 
     def write(position: Position) -> None:
         clock.moment += 37  # the work of a tick
         slow(position)
 
-    simulation.bookmark.write = write  # type: ignore[method-assign]
+    simulation.present.write = write  # type: ignore[method-assign]
     simulation.clock = clock
     live(simulation, stop=clock, say=lambda _: None)  # type: ignore[arg-type]
 
@@ -320,6 +320,40 @@ def test_after_a_night_switched_off_the_gap_is_filled(ready: Ready, product: Pro
 
     assert set(product.ids) == expected(simulation, until=simulation.position.sent_until)
     assert simulation.position.sent_until >= NOW + 9 * HOUR
+
+
+def test_live_traffic_takes_over_a_larger_history_while_it_runs(
+    ready: Ready, product: Product
+) -> None:
+    history(ready(scale=0.02))
+    running = ready(days=0, scale=None)
+    clock = Clock(NOW, until=NOW + 10 * 60_000)
+    running.clock = clock
+    said: list[str] = []
+
+    def pass_time(seconds: float) -> bool:
+        if clock.moment >= NOW + 5 * 60_000 and running.position.scale < 0.05:
+            history(ready(days=0.4, scale=0.05), until=clock.moment)
+        return Clock.wait(clock, seconds)
+
+    clock.wait = pass_time  # type: ignore[method-assign]
+    live(running, stop=clock, say=said.append)  # type: ignore[arg-type]
+
+    assert "going on with the history of scale 0.05" in said
+    assert running.network.scale == 0.05
+    assert set(product.ids) == expected(running, until=running.position.sent_until)
+    assert product.conflicts == 0
+    after = ready(days=0, scale=None)
+    assert after.position.story == running.position.story
+    assert after.position.sent_until == running.position.sent_until
+
+
+def test_live_traffic_of_a_given_scale_keeps_it(ready: Ready) -> None:
+    history(ready(scale=0.02))
+    running = ready(days=0, scale=0.01)
+    run_live(running, minutes=1)
+
+    assert running.network.scale == 0.01
 
 
 def test_a_viewer_soon_sees_a_story(ready: Ready) -> None:
@@ -411,7 +445,7 @@ def test_the_command_remembers_scale_and_seed(simulate: Callable[..., str], tmp_
     simulate("--days", "0.1", "--scale", "0.03", "--seed", "11")
     simulate("--days", "0.05")
 
-    position = Bookmark(tmp_path / "demo-position.json").read()
+    position = Bookmark(tmp_path / "demo-history.json").read()
     assert position and (position.seed, position.scale) == (11, 0.03)
 
 
