@@ -276,6 +276,7 @@ def end_leftovers(state: State | None, console: Console) -> None:
         if started and started == started_at(pid):
             console.say(f"ending {name} (pid {pid}), left by a run that was killed")
             kill_group(pid)
+            await_group_end(pid)
 
 
 def started_at(pid: int) -> str:
@@ -299,3 +300,23 @@ def kill_group(pid: int) -> None:
     """Each program leads its own process group; its pool must not outlive it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def await_group_end(group: int) -> None:
+    """Until the last of a killed group is gone: while it dies it still holds its port.
+
+    Told from /proc; elsewhere the start that follows may have to be repeated.
+    """
+    end = time.monotonic() + KILL_SECONDS
+    while is_any_alive(group) and time.monotonic() < end:
+        time.sleep(POLL_SECONDS / 10)
+
+
+def is_any_alive(group: int) -> bool:
+    """Whether a process of the group runs. Zombies do not count: nobody may ever reap them."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, its_group, *_ = stat.read_text().rsplit(")", 1)[1].split()
+            if int(its_group) == group and state not in {"Z", "X"}:
+                return True
+    return False

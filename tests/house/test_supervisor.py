@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 
-from config.supervisor import is_held, read_state
+from config.console import Console
+from config.supervisor import State, end_leftovers, is_held, read_state, started_at
 
 PROJECT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -120,3 +122,15 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next(tmp_path: Path, supe
     supervise()
     eventually(lambda: child(tmp_path, "deaf") not in (None, orphans[1]))
     assert not any(is_alive(pid) for pid in orphans)
+
+
+def test_a_leftover_is_gone_with_all_it_started_before_the_next_start_goes_on():
+    words = ["/bin/sh", "-c", "sleep 600 & sleep 600 & echo started; wait"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, process_group=0) as left:
+        assert left.stdout.readline()
+        members = [left.pid, *(child.pid for child in psutil.Process(left.pid).children())]
+
+        end_leftovers(State(0, children={"web": (left.pid, started_at(left.pid))}), Console())
+
+        assert len(members) == 3
+        assert not any(is_alive(pid) for pid in members)
