@@ -6,7 +6,8 @@ from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import celeryd_init, setup_logging
+from celery.signals import celeryd_init, setup_logging, task_prerun
+from django.db import close_old_connections
 from kombu.transport import redis as kombu_redis
 from redis.exceptions import ConnectionError as BrokerLost
 
@@ -29,6 +30,12 @@ def wait_longer_than_brpop(conf: Any, **_: Any) -> None:
     """A worker blocks in BRPOP for a second: the publishers' half second would cut it off."""
     patience = {"socket_timeout": 5, "socket_connect_timeout": 2}
     conf.broker_transport_options = {**conf.broker_transport_options, **patience}
+
+
+@task_prerun.connect
+def leave_dead_connections(**_: Any) -> None:
+    """Before each task, as Django does before each request: drop what is broken, keep the rest."""
+    close_old_connections()
 
 
 @setup_logging.connect

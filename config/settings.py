@@ -209,6 +209,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Celery would close the database connection around every task, and the fold makes its temporary
+# tables once a connection: at four bells a second that churns the system catalogues for nothing.
+# config.celery lets go of broken connections instead.
+CELERY_DB_REUSE_MAX = 10**9
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 8
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KB, looked at after each task

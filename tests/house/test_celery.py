@@ -2,8 +2,12 @@
 
 from importlib.metadata import version
 
+import psycopg
 import pytest
+from celery.fixups.django import DjangoWorkerFixup
+from celery.signals import task_prerun
 from django.conf import settings
+from django.db import connection
 from kombu.transport import redis as kombu_redis
 from redis.exceptions import ConnectionError as BrokerLost
 
@@ -45,3 +49,25 @@ def test_tasks_keep_no_results_and_acknowledge_early():
     assert app.conf.task_ignore_result
     assert not app.conf.task_acks_late
     assert app.conf.result_backend is None
+
+
+def test_a_worker_keeps_its_database_connection_from_task_to_task(transactional_db):
+    connection.ensure_connection()
+    server = connection.connection
+    fixup = DjangoWorkerFixup(app)
+    for _ in range(5):
+        fixup.close_database()
+    assert connection.connection is server
+
+
+def test_a_connection_that_died_between_two_tasks_is_replaced(transactional_db):
+    connection.ensure_connection()
+    dead = connection.connection
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [dead.info.backend_pid])
+
+    task_prerun.send(None)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    assert connection.connection is not dead
