@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,12 +25,21 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "process": PROCESS,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message_of(record),
         }
         line |= {name: record.__dict__[name] for name in EXTRA if name in record.__dict__}
         if record.exc_info and record.exc_info[1]:
             line["error"] = described(record.exc_info[1])
         return json.dumps(line, default=str)
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """One line. Celery's own messages quote the exception and carry its traceback; ours do not."""
+    if isinstance(record.args, Mapping) and "exc" in record.args:
+        kind = record.exc_info[0] if record.exc_info else None
+        record.args = {**record.args, "exc": kind.__name__ if kind else "exception"}
+    first, *_ = record.getMessage().splitlines() or [""]
+    return first
 
 
 def described(error: BaseException) -> dict[str, Any]:

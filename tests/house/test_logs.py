@@ -45,3 +45,18 @@ def test_only_named_figures_are_taken_from_the_caller():
 
 def test_a_line_stays_one_line():
     assert "\n" not in formatted(msg="two\nlines")
+
+
+def test_what_celery_quotes_of_an_exception_is_left_out():
+    text = formatted(
+        msg="Task %(name)s raised unexpected: %(exc)s",
+        args={"name": "pipeline.fold", "exc": "ValueError('MRN 0012345 is not unique')"},
+        exc_info=an_error_about("MRN 0012345 is not unique"),
+    )
+    assert json.loads(text)["message"] == "Task pipeline.fold raised unexpected: ValueError"
+    assert "0012345" not in text
+
+
+def test_a_traceback_in_a_message_is_cut_off():
+    line = json.loads(formatted(msg="Couldn't apply scheduled task\n['  File ...']"))
+    assert line["message"] == "Couldn't apply scheduled task"
