@@ -8,7 +8,6 @@ import msgspec
 
 from apps.demo.incidents import Incident
 
-
 # Where, and which seed, scale and beginning.
 Story = tuple[str, int, float, int]
 
