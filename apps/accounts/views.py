@@ -9,8 +9,21 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.access import api_user, facilities_for
 from apps.catalog import queries
+from apps.core.openapi import operation
 
 
+@operation(
+    method="get",
+    path="/api/v1/catalogue",
+    tag="Catalogue",
+    summary="What events may name",
+    description=(
+        "Facilities, workflows with their stages, clocks and targets, interfaces and systems: all "
+        "that is needed to send valid events. Limited to your facilities; has an ETag."
+    ),
+    answers={200: {"type": "object"}, 304: None},
+    problems={401: "No valid token."},
+)
 @require_safe
 @api_user
 def catalogue(request: HttpRequest) -> HttpResponse:

@@ -184,7 +184,9 @@ def test_an_alias_of_another_system_is_unknown(network):
 
 
 def test_a_mixed_batch_stores_the_good_and_quarantines_the_bad(sender, network):
-    answer = sender.post([event(), event(data__stage="nowhere", id="bad"), event(time=moment(days=500))])
+    answer = sender.post(
+        [event(), event(data__stage="nowhere", id="bad"), event(time=moment(days=500))]
+    )
 
     assert answer.json()["accepted"] == 1
     refused = answer.json()["rejected"]
@@ -219,7 +221,9 @@ def test_a_message_never_repeats_what_an_unknown_field_held(sender):
 # -- The ladder: keys ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["", "src_a", "src_aaaaaaaa_b", "usr_x_y", "x" * 5000, "\x00", "src__"])
+@pytest.mark.parametrize(
+    "key", ["", "src_a", "src_aaaaaaaa_b", "usr_x_y", "x" * 5000, "\x00", "src__"]
+)
 def test_a_key_that_is_none_is_refused(network, key):
     answer = Sender(key).post([event()])
 
@@ -242,7 +246,10 @@ def test_a_revoked_key_is_refused_at_once_even_if_it_was_just_used(sender):
 
 
 def test_an_expired_key_is_refused(network):
-    assert Sender(issue_key(source="ehr", expires_at=moment(days=1)).bearer).post([]).status_code == 401
+    assert (
+        Sender(issue_key(source="ehr", expires_at=moment(days=1)).bearer).post([]).status_code
+        == 401
+    )
 
 
 def test_a_source_that_is_switched_off_is_refused(sender):
@@ -296,7 +303,9 @@ def test_other_methods_are_refused(sender, method):
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("media", ["application/json", "text/plain", "application/cloudevents+xml", ""])
+@pytest.mark.parametrize(
+    "media", ["application/json", "text/plain", "application/cloudevents+xml", ""]
+)
 def test_other_media_types_are_refused(sender, media):
     answer = sender.post(json.dumps(event()), media)
 

@@ -226,9 +226,7 @@ events = st.builds(
     st.dictionaries(attributes, json_values, max_size=2),
     st.dictionaries(fields, json_values, max_size=2),
 )
-fuzz = settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzz = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzz

@@ -1,8 +1,10 @@
 """What happens to refused events: corrected and sent on, given up with a reason, or mended by the
 catalogue, which is looked at again whenever it changes."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -29,7 +31,7 @@ CURRENT_VERSION = "SELECT version FROM catalog_catalogversion"
 # Refused for want of something in the catalogue, and not looked at since it changed.
 # SKIP LOCKED: two sweeps share the work instead of waiting for each other.
 STUCK = """
-SELECT q.id, q.source_id, s.system_id, q.view
+SELECT q.id, q.source_id, s.system_id, q.view AS document
   FROM telemetry_quarantine q JOIN telemetry_source s ON s.id = q.source_id
  WHERE q.state = 'open' AND s.active
    AND q.code = ANY(%(codes)s) AND q.tried_version < %(version)s
@@ -66,7 +68,13 @@ class Stuck:
     id: UUID
     source_id: int
     system_id: int | None
-    view: dict[str, Any]
+    document: str
+
+    @cached_property
+    def view(self) -> dict[str, Any]:
+        """The masked view; rows of plain SQL bring JSON as text."""
+        found: dict[str, Any] = json.loads(self.document)
+        return found
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ def resubmit(
 
     `changes` is a JSON merge patch (RFC 7396) of the masked view. Refused leaves the item as it is.
     """
+    if item.state != Quarantine.State.OPEN:
+        raise AlreadyResolved
     names = directory(
         source_id=item.source_id,
         system_id=item.source.system_id,
