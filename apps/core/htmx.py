@@ -1,0 +1,61 @@
+"""The one htmx switch, answers that may be "unchanged", and where an ended session leads."""
+
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import render, resolve_url
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+
+class HtmxRequest(HttpRequest):
+    """What django-htmx adds to every request."""
+
+    htmx: HtmxDetails
+
+
+def render_page(
+    request: HttpRequest, page: str, partial: str, context: dict[str, Any]
+) -> HttpResponse:
+    """Render `partial` for an htmx swap, and `page` (which includes it) for everything else.
+
+    A request that restores history replaces the whole body, so it needs the page.
+    """
+    response = render(request, partial if wants_partial(request) else page, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def wants_partial(request: HttpRequest) -> bool:
+    htmx: HtmxDetails = getattr(request, "htmx")  # noqa: B009  set by HtmxMiddleware
+    return bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
+
+
+def unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The response with its ETag, or 304 when the page shows exactly this already."""
+    etag = f'"{blake2b(response.content, digest_size=12).hexdigest()}"'
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response = HttpResponseNotModified(headers={"Vary": response.headers.get("Vary", "")})
+    response.headers["ETag"] = etag
+    return response
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Sends a page to sign in. A swap cannot follow a redirect, so htmx is told to leave the page."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+        if not getattr(request, "htmx", False):
+            response: HttpResponse = super().handle_no_permission(request, view_func)
+            return response
+        came_from = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path
+        target = redirect_to_login(back or "/", resolve_url(self.get_login_url(view_func)))
+        response = HttpResponseClientRedirect(target.url)
+        response.status_code = 401
+        return response

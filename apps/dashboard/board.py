@@ -1,0 +1,144 @@
+"""The board of the flow page: tiles and heat table of the places and the window a reader chose."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from apps.catalog.snapshot import Facility, Workflow
+from apps.dashboard import wording
+from apps.dashboard.heat import Address, Board, Heat, heat, p95
+from apps.dashboard.scope import Choice, Scope, columns
+from apps.scorecards import queries
+from apps.scorecards.objectives import objectives_at
+from apps.scorecards.queries import Cell
+from apps.scorecards.windows import HOUR, Window, named_window
+
+WINDOWS = {
+    "1h": ("1 h", "last hour"),
+    "24h": ("24 h", "last 24 hours"),
+    "7d": ("7 d", "last 7 days"),
+    "28d": ("28 d", "last 28 days"),
+    "90d": ("90 d", "last 90 days"),
+}
+DEFAULT_WINDOW = "24h"
+STALE_AFTER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a reader chose to look at, as it stands in the address."""
+
+    window: str
+    places: Choice
+
+    @property
+    def query(self) -> str:
+        """The query string that leads back here; nothing for what goes without saying."""
+        chosen = {}
+        if self.window != DEFAULT_WINDOW:
+            chosen["window"] = self.window
+        if self.places.value != "all":
+            chosen["places"] = self.places.value
+        return f"?{urlencode(chosen)}" if chosen else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure at the top of a page."""
+
+    label: str
+    figure: str
+    unit: str = ""
+    foot: str = ""
+    icon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything the board shows."""
+
+    tiles: list[Tile]
+    heat: Heat
+    is_stale: bool
+    summary: str
+
+
+def selection(scope: Scope, *, window: str, places: str) -> Selection:
+    """The choice in an address; what cannot be chosen falls back to the default."""
+    return Selection(window if window in WINDOWS else DEFAULT_WINDOW, scope.choice(places))
+
+
+def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
+    """The board as of now, from one statement for the figures and one for who is silent."""
+    window = named_window(chosen.window, end=None, now=now)
+    zones = {place.id: place.time_zone for place in chosen.places.facilities}
+    lines = scope.catalogue.document.workflows
+    cards = queries.scorecards(zones=zones, workflow_ids=[one.id for one in lines], window=window)
+    used = {facility for _, facility in cards.cells}
+    board = Board(
+        cards,
+        objectives_at(now),
+        _silent(zones, now),
+        lines,
+        columns(chosen.places.facilities, used),
+        _address(chosen),
+    )
+    table = heat(board, lambda place: scope.region(place).short_name)
+    is_stale = now - queries.watermark() > STALE_AFTER
+    return Picture(tiles(cards.total, window, now), table, is_stale, _summary(table))
+
+
+def tiles(total: Cell, window: Window, now: datetime) -> list[Tile]:
+    """The figures of some cells together."""
+    due = f"of {wording.count(total.due)} due" if total.due else "nothing was due"
+    share = "–" if total.attainment is None else wording.percent(total.attainment)
+    return [
+        Tile("Started", wording.count(total.started), foot=f"{wording.count(total.events)} events"),
+        Tile("Within SLA", share, "%" if total.due else "", due),
+        _p95_tile(total),
+        Tile("Open", wording.count(total.open), foot=_oldest(total, now)),
+        _overdue_tile(total),
+        Tile("Dollars open", wording.brief_money(total.amount_open),
+             foot=f"{wording.brief_money(total.amount_at_risk)} at risk"),
+    ]  # fmt: skip
+
+
+def _p95_tile(total: Cell) -> Tile:
+    figure, _, unit = p95(total).partition(wording.NARROW)
+    [median] = total.quantiles(0.5)
+    return Tile("p95 latency", figure, unit, f"median {wording.latency(median)}")
+
+
+def _overdue_tile(total: Cell) -> Tile:
+    foot = f"{wording.count(total.troubled)} failed or dead-lettered"
+    icon = "alert-triangle" if total.overdue else ""
+    return Tile("Overdue", wording.count(total.overdue), foot=foot, icon=icon)
+
+
+def _oldest(total: Cell, now: datetime) -> str:
+    return f"oldest {wording.duration(now - total.oldest_at)}" if total.oldest_at else "none waits"
+
+
+def _silent(zones: dict[int, str], now: datetime) -> frozenset[tuple[int, int]]:
+    found = queries.silent_cells(facility_ids=list(zones), since=now - HOUR, now=now)
+    return frozenset((one.workflow_id, one.facility_id) for one in found)
+
+
+def _address(chosen: Selection) -> Address:
+    """Addresses of cells, by replacing codes: reversing hundreds of them would cost a page."""
+    pattern = reverse("dashboard:cell", args=["WORKFLOW", "FACILITY"])
+    pattern += f"?window={chosen.window}" if chosen.window != DEFAULT_WINDOW else ""
+
+    def address(line: Workflow, site: Facility) -> str:
+        return pattern.replace("WORKFLOW", line.code).replace("FACILITY", site.code)
+
+    return address
+
+
+def _summary(table: Heat) -> str:
+    if not table.rows:
+        return ""
+    cells = "cell needs" if table.troubled == 1 else "cells need"
+    return f"{table.troubled} {cells} a look" if table.troubled else "Every cell is within target"

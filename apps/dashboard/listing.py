@@ -1,0 +1,160 @@
+"""Rows of lists: a cell's transactions, and a transaction's events and receipts, as they are shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from apps.catalog.snapshot import Snapshot
+from apps.dashboard import wording
+from apps.dashboard.queries import PAGE, Mark, Receipt
+from apps.dashboard.timeline import OUTCOMES, STATES, Look, sla_look
+from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
+
+BATCH_STATES = {
+    IngestBatch.State.WAITING: Look("info", "clock", "Waiting", ""),
+    IngestBatch.State.FOLDED: Look("ok", "circle-check", "Counted", ""),
+    IngestBatch.State.FAILED: Look("bad", "circle-x", "Failed", ""),
+}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """A transaction in the list of its cell."""
+
+    id: UUID
+    correlation_id: str
+    state: Look
+    stage: str
+    started: str
+    age: str
+    sla: Look
+    amount: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event in the order it occurred, with when we learned of it."""
+
+    occurred: str
+    received: str
+    lag: str
+    stage: str
+    look: Look
+    word: str
+    attempt: int
+    source: str
+    error: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRow:
+    """A batch that brought events of this transaction."""
+
+    id: UUID
+    source: str
+    received: str
+    events: int
+    look: Look
+
+
+def transaction_rows(
+    found: Sequence[Transaction], *, catalogue: Snapshot, zone: ZoneInfo, now: datetime
+) -> list[TransactionRow]:
+    """One page of a cell's list."""
+    return [_transaction_row(one, catalogue, zone, now) for one in found[:PAGE]]
+
+
+def next_mark(found: Sequence[Transaction]) -> str:
+    """Where the next page begins; nothing when there is none."""
+    if len(found) <= PAGE:
+        return ""
+    last = found[PAGE - 1]
+    return f"{(last.first_at - EPOCH) // timedelta(microseconds=1)}-{last.pk.hex}"
+
+
+def read_mark(text: str) -> Mark | None:
+    """A mark from an address; what is none means the first page."""
+    moment, _, key = text.partition("-")
+    try:
+        return Mark(EPOCH + timedelta(microseconds=int(moment)), UUID(key))
+    except (ValueError, OverflowError):
+        return None
+
+
+def event_rows(
+    found: Sequence[Event], *, catalogue: Snapshot, zone: ZoneInfo, now: datetime
+) -> list[EventRow]:
+    """Every event of a transaction."""
+    return [_event_row(one, catalogue, zone, now) for one in found]
+
+
+def receipt_rows(found: Sequence[Receipt], *, zone: ZoneInfo, now: datetime) -> list[ReceiptRow]:
+    """The batches of a transaction."""
+    return [
+        ReceiptRow(
+            one.id,
+            one.source,
+            wording.clock_time(one.received_at, zone, now=now),
+            one.events,
+            BATCH_STATES[IngestBatch.State(one.state)],
+        )
+        for one in found
+    ]
+
+
+def amount(of: Transaction) -> str:
+    """The amount of a transaction; nothing when no event named one."""
+    return "" if of.amount_minor is None else wording.money(of.amount_minor)
+
+
+def amount_kind(of: Transaction) -> str:
+    return AmountKind(of.amount_kind).label.lower() if of.amount_kind else ""
+
+
+def _transaction_row(
+    of: Transaction, catalogue: Snapshot, zone: ZoneInfo, now: datetime
+) -> TransactionRow:
+    return TransactionRow(
+        of.pk,
+        of.correlation_id,
+        STATES[Transaction.State(of.state)],
+        _stage_by_rank(of, catalogue),
+        wording.clock_time(of.first_at, zone, now=now),
+        wording.duration(max((now if of.is_open else of.last_at) - of.first_at, timedelta())),
+        sla_look(of, now=now),
+        amount(of),
+        of.error_code or "",
+    )
+
+
+def _stage_by_rank(of: Transaction, catalogue: Snapshot) -> str:
+    """The farthest stage reached."""
+    ranks = [rank for rank in (of.progress_rank, of.trouble_rank) if rank is not None]
+    farthest = max(ranks, default=0)
+    stages = catalogue.document.stages
+    return next(
+        (one.name for one in stages if (one.workflow_id, one.rank) == (of.workflow_id, farthest)),
+        "–",
+    )
+
+
+def _event_row(of: Event, catalogue: Snapshot, zone: ZoneInfo, now: datetime) -> EventRow:
+    stage = catalogue.stages_by_id.get(of.stage_id)
+    look = OUTCOMES[Outcome(of.outcome)]
+    return EventRow(
+        wording.clock_time(of.occurred_at, zone, now=now),
+        wording.clock_time(of.received_at, zone, now=now),
+        wording.duration(max(of.received_at - of.occurred_at, timedelta())),
+        stage.name if stage else f"Stage {of.rank}",
+        look,
+        look.word or "OK",
+        of.attempt,
+        of.source.name,
+        " ".join(filter(None, (of.error_standard, of.error_code, of.error_location))),
+        of.event_id,
+    )

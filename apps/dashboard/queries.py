@@ -1,0 +1,125 @@
+"""Reads of single transactions, always within a scope of facilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from apps.core.db import fetch_all
+from apps.telemetry.models import BusinessKey, Event, Transaction
+
+PAGE = 50
+# More events than any real transaction has; beyond it the page says so.
+EVENTS_SHOWN = 500
+# A journal row's id is made a moment after its received_at.
+RECEIPT_SLACK = timedelta(seconds=2)
+
+# The journal rows that brought a transaction's events: an event carries the row's source and time of
+# receipt, and a row's id starts with its time, so each receipt is one short range of the primary key.
+# Journal days are dropped after a while; then nothing is found.
+RECEIPTS = """
+SELECT b.id, b.received_at, b.events, b.state, b.folded_at, s.name AS source
+  FROM unnest(%(sources)s::integer[], %(moments)s::timestamptz[], %(lowest)s::uuid[],
+              %(highest)s::uuid[]) AS receipt (source_id, at, lowest, highest)
+  JOIN telemetry_ingestbatch b ON b.id >= receipt.lowest AND b.id <= receipt.highest
+   AND b.source_id = receipt.source_id AND b.received_at = receipt.at
+  JOIN telemetry_source s ON s.id = b.source_id
+ ORDER BY b.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A batch in which events of a transaction arrived."""
+
+    id: UUID
+    received_at: datetime
+    events: int
+    state: int
+    folded_at: datetime | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a page of a list begins: after the transaction with this start and id."""
+
+    first_at: datetime
+    id: UUID
+
+
+def transaction(*, facilities: Sequence[int], id: UUID) -> Transaction | None:
+    """One transaction; None when there is none, or none at these facilities."""
+    return Transaction.objects.filter(pk=id, facility_id__in=facilities).first()
+
+
+def transaction_by_correlation(
+    *, facilities: Sequence[int], workflow_id: int, id: UUID, correlation_id: str
+) -> Transaction | None:
+    """The same by what its senders call it; `id` is derived from that."""
+    found = Transaction.objects.filter(pk=id, facility_id__in=facilities)
+    return found.filter(workflow_id=workflow_id, correlation_id=correlation_id).first()
+
+
+def events(of: Transaction) -> list[Event]:
+    """Its events as they occurred. The bounds name the few partitions they lie in."""
+    found = Event.objects.filter(
+        transaction_id=of.pk, occurred_at__gte=of.first_at, occurred_at__lte=of.last_at
+    )
+    return list(
+        found.select_related("source", "interface").order_by("occurred_at", "rank", "attempt")[
+            :EVENTS_SHOWN
+        ]
+    )
+
+
+def business_keys(of: Transaction) -> list[BusinessKey]:
+    """Its account, claim or remittance numbers, masked."""
+    return list(BusinessKey.objects.filter(transaction_id=of.pk).order_by("kind", "masked"))
+
+
+def receipts(found: Sequence[Event]) -> list[Receipt]:
+    """The batches in which these events arrived, as far as the journal still has them."""
+    arrivals = sorted({(event.source_id, event.received_at) for event in found})
+    params = {
+        "sources": [source for source, _ in arrivals],
+        "moments": [at for _, at in arrivals],
+        "lowest": [_journal_id(at - RECEIPT_SLACK, 0) for _, at in arrivals],
+        "highest": [_journal_id(at + RECEIPT_SLACK, (1 << 80) - 1) for _, at in arrivals],
+    }
+    return fetch_all(RECEIPTS, params, row=Receipt)
+
+
+def open_transactions(
+    *, facility_id: int, workflow_id: int, after: Mark | None
+) -> list[Transaction]:
+    """What is open in a cell, oldest first; one more than a page, to know whether another follows."""
+    found = Transaction.objects.filter(
+        workflow_id=workflow_id, facility_id=facility_id, state__lt=Transaction.State.COMPLETED
+    )
+    if after:
+        found = found.filter(
+            Q(first_at__gt=after.first_at) | Q(first_at=after.first_at, pk__gt=after.id),
+            first_at__gte=after.first_at,
+        )
+    return list(found.order_by("first_at", "pk")[: PAGE + 1])
+
+
+def recent_transactions(
+    *, facility_id: int, workflow_id: int, after: Mark | None
+) -> list[Transaction]:
+    """What started last in a cell, newest first; one more than a page."""
+    found = Transaction.objects.filter(workflow_id=workflow_id, facility_id=facility_id)
+    if after:
+        found = found.filter(
+            Q(first_at__lt=after.first_at) | Q(first_at=after.first_at, pk__lt=after.id),
+            first_at__lte=after.first_at,
+        )
+    return list(found.order_by("-first_at", "-pk")[: PAGE + 1])
+
+
+def _journal_id(moment: datetime, rest: int) -> UUID:
+    """The lowest or highest journal id of a millisecond."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | rest)

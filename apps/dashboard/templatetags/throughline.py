@@ -1,0 +1,84 @@
+"""Tags of the frame around every page, and times as people at a facility read them."""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.accounts.models import User
+from apps.dashboard import wording
+from apps.dashboard.scope import SITES, scope_of
+from apps.dashboard.strip import strip_of
+
+register = template.Library()
+
+
+@register.simple_tag
+@cache
+def icon(name: str, size: str = "") -> SafeString:
+    """An icon of the sprite; it is decoration, the word beside it carries the meaning."""
+    return format_html(
+        '<svg class="ic {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        size,
+        static("vendor/icons/icons.svg"),
+        name,
+    )
+
+
+@register.inclusion_tag("_strip.html", takes_context=True)
+def honesty_strip(context: dict[str, Any]) -> dict[str, Any]:
+    """How far the figures reach."""
+    request: HttpRequest = context["request"]
+    return {"strip": strip_of(scope_of(request), now=timezone.now())}
+
+
+@register.inclusion_tag("_scope.html", takes_context=True)
+def facility_scope(context: dict[str, Any]) -> dict[str, Any]:
+    """Which facilities the figures are about."""
+    scope = scope_of(context["request"])
+    sites = [place for place in scope.places if place.kind in SITES]
+    return {"sites": len(sites), "only": sites[0] if len(sites) == 1 else None}
+
+
+@register.filter
+def initials(user: User) -> str:
+    """Two letters for the avatar."""
+    words = (user.get_full_name() or user.username).replace(".", " ").replace("-", " ").split()
+    return "".join(word[0] for word in words[:2]).upper()
+
+
+@register.filter
+def role(user: User) -> str:
+    """What a person is here, in words."""
+    names = [group.name for group in user.groups.all()]
+    return ", ".join(names) or ("Superuser" if user.is_superuser else "No role yet")
+
+
+@register.filter
+def local(moment: datetime, zone: ZoneInfo) -> SafeString:
+    """A moment in a facility's own time, exact in the markup."""
+    shown = wording.clock_time(moment, zone, now=timezone.now())
+    return format_html('<time datetime="{}">{}</time>', moment.isoformat(), shown)
+
+
+@register.filter
+def zone_name(moment: datetime, zone: ZoneInfo) -> str:
+    """The name of a zone at a moment: CST in winter, CDT in summer."""
+    return moment.astimezone(zone).tzname() or str(zone)
+
+
+@register.filter
+def local_day(moment: datetime, zone: ZoneInfo) -> str:
+    return wording.day(moment, zone)
+
+
+@register.filter
+def as_objective(share: float) -> str:
+    return wording.objective(share)

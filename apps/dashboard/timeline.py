@@ -1,0 +1,266 @@
+"""One transaction as a timeline: a lane per event on a shared time axis, and its two clocks.
+
+Geometry is percentages of the lane's width, so the template writes SVG attributes and no style.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apps.catalog.snapshot import Snapshot
+from apps.dashboard import wording
+from apps.telemetry.models import Event, Outcome, Transaction
+
+STEPS = [
+    timedelta(seconds=seconds)
+    for seconds in (
+        1,
+        2,
+        5,
+        10,
+        15,
+        30,
+        60,
+        120,
+        300,
+        600,
+        900,
+        1800,
+        3600,
+        7200,
+        10800,
+        21600,
+        43200,
+    )
+] + [timedelta(days=days) for days in (1, 2, 7, 14, 28, 91, 182, 364)]
+TICKS = 7
+LEAST_WIDTH = 0.7
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an outcome is shown: status class, icon, word, fill of its bar."""
+
+    css: str
+    icon: str
+    word: str
+    fill: str
+
+
+OUTCOMES = {
+    Outcome.OK: Look("ok", "circle-check", "", "f-mute"),
+    Outcome.RETRY: Look("warn", "refresh", "Retry", "f-warn"),
+    Outcome.FAILED: Look("bad", "circle-x", "Failed", "f-bad"),
+    Outcome.DEAD_LETTER: Look("bad", "mail-x", "Dead letter", "f-bad"),
+    Outcome.MANUAL: Look("info", "user", "By hand", "f-info"),
+    Outcome.CANCELLED: Look("mute", "circle-minus", "Cancelled", "f-line"),
+}
+WAITING = Look("mute", "hand-stop", "", "f-line")
+STATES = {
+    Transaction.State.IN_FLIGHT: Look("info", "progress", "In flight", ""),
+    Transaction.State.RETRYING: Look("warn", "refresh", "Retrying", ""),
+    Transaction.State.FAILED: Look("bad", "circle-x", "Failed", ""),
+    Transaction.State.DEAD_LETTERED: Look("bad", "mail-x", "Dead-lettered", ""),
+    Transaction.State.COMPLETED: Look("ok", "circle-check", "Completed", ""),
+    Transaction.State.REJECTED: Look("warn", "circle-x", "Rejected", ""),
+    Transaction.State.CANCELLED: Look("mute", "circle-minus", "Cancelled", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The time all lanes share."""
+
+    start: datetime
+    end: datetime
+
+    def at(self, moment: datetime) -> float:
+        """Where a moment lies, in percent of the width."""
+        return 100 * ((moment - self.start) / (self.end - self.start))
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled grid line."""
+
+    x: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One event: where, what, its bar, the wait before it, and its result."""
+
+    system: str
+    stage: str
+    is_attempt: bool
+    x: str
+    width: str
+    wait_from: str
+    look: Look
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """One clock of a transaction: when it started, is due and stopped, and how it stands."""
+
+    name: str
+    look: Look
+    started_at: datetime | None
+    due_at: datetime | None
+    stopped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The lanes with their axis."""
+
+    ticks: Sequence[Tick]
+    lanes: Sequence[Lane]
+    due: str
+
+
+def timeline(
+    of: Transaction, events: Sequence[Event], *, catalogue: Snapshot, zone: ZoneInfo, now: datetime
+) -> Timeline:
+    """The events of a transaction as lanes, and what it waits in when it is still open."""
+    axis = _axis(of, now)
+    lanes = list(_lanes(events, axis, catalogue))
+    if of.is_open and events:
+        lanes.append(_waiting(events[-1], axis, now))
+    due = f"{axis.at(of.due_at):.2f}%" if of.due_at and of.due_at <= axis.end else ""
+    return Timeline(_ticks(axis, zone), lanes, due)
+
+
+def clocks(of: Transaction, names: dict[str, str], *, now: datetime) -> list[ClockView]:
+    """Both clocks, as far as the workflow has them."""
+    integration = (of.started_at, of.due_at, of.stopped_at)
+    business = (of.business_started_at, of.business_due_at, of.business_stopped_at)
+    pairs = (("integration", of.sla, integration), ("business", of.business_sla, business))
+    return [
+        ClockView(names[kind], _clock_look(sla, *times, now=now), *times)
+        for kind, sla, times in pairs
+        if kind in names
+    ]
+
+
+def sla_look(of: Transaction, *, now: datetime) -> Look:
+    """How the integration clock stands, in a few words."""
+    return _clock_look(of.sla, of.started_at, of.due_at, of.stopped_at, now=now)
+
+
+def _clock_look(
+    sla: int,
+    started: datetime | None,
+    due: datetime | None,
+    stopped: datetime | None,
+    *,
+    now: datetime,
+) -> Look:
+    if not started or not due:
+        return Look("mute", "circle", "Not started" if not started else "No target", "")
+    if sla == Transaction.Sla.EXCLUDED:
+        return Look("mute", "circle-minus", "Excluded", "")
+    if stopped:
+        late = stopped - due
+        if late <= timedelta():
+            return Look("ok", "circle-check", "Met", "")
+        return Look("bad", "circle-x", f"Late by {wording.duration(late)}", "")
+    if due <= now:
+        return Look("bad", "alert-triangle", f"Overdue {wording.duration(now - due)}", "")
+    return Look("info", "clock", f"Due in {wording.duration(due - now)}", "")
+
+
+def _axis(of: Transaction, now: datetime) -> Axis:
+    end = max(of.last_at, now) if of.is_open else of.last_at
+    # The due line is worth some width, but must not squeeze what happened into a corner.
+    if of.due_at and end < of.due_at <= of.first_at + 2 * (end - of.first_at):
+        end = of.due_at
+    length = max(end - of.first_at, timedelta(seconds=1))
+    return Axis(of.first_at - length * 0.01, of.first_at + length * 1.03)
+
+
+def _lanes(events: Sequence[Event], axis: Axis, catalogue: Snapshot) -> Iterator[Lane]:
+    systems = {system.id: system.name for system in catalogue.document.systems}
+    for before, event in zip([None, *events], events, strict=False):
+        stage = catalogue.stages_by_id.get(event.stage_id)
+        is_attempt = before is not None and before.stage_id == event.stage_id
+        name = stage.name if stage else f"Stage {event.rank}"
+        system = systems.get(stage.system_id or 0, "") if stage else ""
+        same_system = before is not None and _system(before, catalogue) == _system(event, catalogue)
+        yield _lane(before, event, axis, "" if same_system else system, name, is_attempt)
+
+
+def _system(event: Event, catalogue: Snapshot) -> int | None:
+    stage = catalogue.stages_by_id.get(event.stage_id)
+    return stage.system_id if stage else None
+
+
+def _lane(
+    before: Event | None, event: Event, axis: Axis, system: str, name: str, is_attempt: bool
+) -> Lane:
+    gap = event.occurred_at - before.occurred_at if before else timedelta()
+    end = axis.at(event.occurred_at)
+    start = axis.at(before.occurred_at) if before and not is_attempt else end
+    width = max(end - start, LEAST_WIDTH)
+    look = OUTCOMES[Outcome(event.outcome)]
+    label = f"Attempt {event.attempt} after {wording.duration(gap)}" if is_attempt else name
+    return Lane(
+        system,
+        label,
+        is_attempt,
+        f"{min(start, 100 - width):.2f}%",
+        f"{width:.2f}%",
+        f"{axis.at(before.occurred_at):.2f}%" if before and is_attempt else "",
+        look,
+        _result(event, look, gap if before else None),
+    )
+
+
+def _result(event: Event, look: Look, gap: timedelta | None) -> str:
+    """The native error where there is one, else the word, else how long it took to get here."""
+    return event.error_code or look.word or (wording.duration(gap) if gap is not None else "Start")
+
+
+def _waiting(last: Event, axis: Axis, now: datetime) -> Lane:
+    start = axis.at(last.occurred_at)
+    width = max(axis.at(max(now, last.occurred_at)) - start, LEAST_WIDTH)
+    waited = wording.duration(max(now - last.occurred_at, timedelta()))
+    label = "Waits for a person" if last.outcome in (3, 4) else "Waits for the next stage"
+    return Lane("", label, False, f"{start:.2f}%", f"{width:.2f}%", "", WAITING, waited)
+
+
+def _ticks(axis: Axis, zone: ZoneInfo) -> list[Tick]:
+    length = axis.end - axis.start
+    step = next((one for one in STEPS if length / one <= TICKS), STEPS[-1])
+    moment = _first_tick(axis.start, step, zone)
+    ticks = []
+    while moment < axis.end:
+        ticks.append(Tick(f"{axis.at(moment):.2f}%", _tick_label(moment.astimezone(zone), step)))
+        moment = _next_tick(moment, step, zone)
+    # A label at the very edge would be cut off.
+    return [tick for tick in ticks if 3 < float(tick.x[:-1]) < 97]
+
+
+def _first_tick(start: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
+    midnight = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = midnight.astimezone(UTC)
+    while moment < start:
+        moment = _next_tick(moment, step, zone)
+    return moment
+
+
+def _next_tick(moment: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
+    """Days are stepped by the wall clock, so that a change of the clocks shifts no midnight."""
+    if step < DAY:
+        return moment + step
+    return (moment.astimezone(zone) + step).astimezone(UTC)
+
+
+def _tick_label(local: datetime, step: timedelta) -> str:
+    if step >= DAY:
+        return f"{local.day} {local:%b}"
+    return f"{local:%H:%M:%S}" if step < timedelta(minutes=1) else f"{local:%H:%M}"

@@ -1,0 +1,31 @@
+"""Addresses of the pages."""
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from apps.dashboard import views
+from apps.dashboard.forms import SignInForm
+
+app_name = "dashboard"
+
+sign_in = LoginView.as_view(
+    template_name="dashboard/sign_in.html",
+    authentication_form=SignInForm,
+    redirect_authenticated_user=True,
+    extra_context={
+        "is_demo": settings.THROUGHLINE_DEMO,
+        "session_hours": settings.SESSION_COOKIE_AGE // 3600,
+    },
+)
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("flow/", views.flow, name="flow"),
+    path("flow/board/", views.flow_board, name="board"),
+    path("flow/<slug:workflow>/<slug:facility>/", views.cell, name="cell"),
+    path("transactions/<uuid:id>/", views.transaction, name="transaction"),
+    path("status/strip/", views.strip, name="strip"),
+    path("sign-in/", sign_in, name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+]

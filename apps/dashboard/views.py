@@ -1,0 +1,157 @@
+"""The pages: the board, the transactions of a cell, one transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.catalog.models import Clock
+from apps.catalog.snapshot import Facility, Workflow
+from apps.core.htmx import render_page, unless_unchanged
+from apps.dashboard import board, heat, listing, queries, timeline
+from apps.dashboard.scope import Scope, scope_of
+from apps.dashboard.strip import strip_of
+from apps.scorecards import queries as scorecards
+from apps.scorecards.objectives import objectives_at
+from apps.scorecards.windows import named_window
+from apps.telemetry.models import Transaction
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect("dashboard:flow")
+
+
+@require_safe
+def flow(request: HttpRequest) -> HttpResponse:
+    """The matrix with everything around it; an htmx swap gets it without the frame."""
+    return render_page(request, "dashboard/flow.html", "dashboard/_flow.html", _flow(request))
+
+
+@require_safe
+def flow_board(request: HttpRequest) -> HttpResponse:
+    """Only the figures, for the page that asks again every few seconds."""
+    response = render_page(request, "dashboard/flow.html", "dashboard/_board.html", _flow(request))
+    return unless_unchanged(request, response)
+
+
+def _flow(request: HttpRequest) -> dict[str, Any]:
+    now = timezone.now()
+    scope = scope_of(request)
+    chosen = board.selection(
+        scope, window=request.GET.get("window", ""), places=request.GET.get("places", "")
+    )
+    return _frame(now, scope, chosen) | {
+        "legend": heat.LEGEND,
+        "picture": board.picture(scope, chosen, now=now),
+    }
+
+
+def _frame(now: datetime, scope: Scope, chosen: board.Selection) -> dict[str, Any]:
+    """What every page with a choice of window needs."""
+    return {
+        "now": now,
+        "scope": scope,
+        "chosen": chosen,
+        "windows": board.WINDOWS,
+        "window_name": board.WINDOWS[chosen.window][1],
+    }
+
+
+@require_safe
+def strip(request: HttpRequest) -> HttpResponse:
+    """The honesty strip by itself."""
+    context = {"strip": strip_of(scope_of(request), now=timezone.now())}
+    return unless_unchanged(request, render(request, "_strip.html", context))
+
+
+@require_safe
+def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
+    """The transactions of one workflow at one facility: what is open, or what is new."""
+    now = timezone.now()
+    scope = scope_of(request)
+    line, place = _line_and_place(scope, workflow, facility)
+    chosen = board.selection(scope, window=request.GET.get("window", ""), places="")
+    is_recent = request.GET.get("show") == "recent"
+    read = queries.recent_transactions if is_recent else queries.open_transactions
+    mark = listing.read_mark(request.GET.get("after", ""))
+    found = read(facility_id=place.id, workflow_id=line.id, after=mark)
+    zone = ZoneInfo(place.time_zone)
+    context = (
+        _frame(now, scope, chosen)
+        | _card(line, place, chosen, now=now)
+        | {
+            "zone": zone,
+            "is_recent": is_recent,
+            "rows": listing.transaction_rows(found, catalogue=scope.catalogue, zone=zone, now=now),
+            "is_first": mark is None,
+            "next": listing.next_mark(found),
+        }
+    )
+    return render_page(request, "dashboard/cell.html", "dashboard/_cell.html", context)
+
+
+def _card(
+    line: Workflow, place: Facility, chosen: board.Selection, *, now: datetime
+) -> dict[str, Any]:
+    """The scorecard of one cell, as tiles."""
+    window = named_window(chosen.window, end=None, now=now)
+    zones = {place.id: place.time_zone}
+    total = scorecards.scorecards(zones=zones, workflow_ids=[line.id], window=window).total
+    objective = objectives_at(now).get((line.id, place.id))
+    return {
+        "line": line,
+        "place": place,
+        "tiles": board.tiles(total, window, now),
+        "tone": heat.tone(total, objective),
+        "objective": objective,
+    }
+
+
+def _line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflow, Facility]:
+    line = scope.catalogue.workflows.get(workflow)
+    place = scope.catalogue.facilities.get(facility)
+    if line is None or place is None or place.id not in scope.ids:
+        raise Http404
+    return line, place
+
+
+@require_safe
+def transaction(request: HttpRequest, id: UUID) -> HttpResponse:
+    """One transaction across systems. Elsewhere and nowhere give the same answer."""
+    scope = scope_of(request)
+    found = queries.transaction(facilities=scope.ids, id=id)
+    if found is None:
+        raise Http404
+    context = _transaction(scope, found, now=timezone.now())
+    return render_page(
+        request, "dashboard/transaction.html", "dashboard/_transaction.html", context
+    )
+
+
+def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str, Any]:
+    place = scope.catalogue.facilities_by_id[found.facility_id]
+    catalogue, zone = scope.catalogue, ZoneInfo(place.time_zone)
+    events = queries.events(found)
+    names = dict(Clock.objects.filter(workflow=found.workflow_id).values_list("kind", "name"))
+    return {
+        "now": now,
+        "transaction": found,
+        "line": catalogue.workflows_by_id[found.workflow_id],
+        "place": place,
+        "zone": zone,
+        "state": timeline.STATES[Transaction.State(found.state)],
+        "sla": timeline.sla_look(found, now=now),
+        "amount": listing.amount(found),
+        "amount_kind": listing.amount_kind(found),
+        "timeline": timeline.timeline(found, events, catalogue=catalogue, zone=zone, now=now),
+        "clocks": timeline.clocks(found, names, now=now),
+        "events": listing.event_rows(events, catalogue=catalogue, zone=zone, now=now),
+        "business_keys": queries.business_keys(found),
+        "receipts": listing.receipt_rows(queries.receipts(events), zone=zone, now=now),
+    }

@@ -1,0 +1,81 @@
+"""Figures in words: short enough for a cell, honest when rounded."""
+
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import floor
+from zoneinfo import ZoneInfo
+
+STEPS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s"))
+SCALES = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+NARROW = "\u202f"  # a narrow no-break space, between a figure and its unit
+
+
+def duration(length: timedelta | float) -> str:
+    """Two units at most: `3 h 10 m`, `61 s`, `0.4 s`."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    for size, unit, below, smaller in STEPS:
+        if seconds >= size * (1 if size > 60 else 2):
+            whole, rest = divmod(int(seconds), size)
+            return f"{whole}{NARROW}{unit}" + (
+                f" {rest // below}{NARROW}{smaller}" if rest // below else ""
+            )
+    return f"{seconds:.0f}{NARROW}s" if seconds >= 10 else f"{seconds:.1f}{NARROW}s"
+
+
+def latency(milliseconds: float | None) -> str:
+    """One unit, two significant figures or so: `41 s`, `3.2 h`."""
+    if milliseconds is None:
+        return "–"
+    seconds = milliseconds / 1000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        if seconds >= size * (1 if size in (1, 86_400) else 1.5):
+            return f"{_brief(seconds / size)}{NARROW}{unit}"
+    return f"{milliseconds:.0f}{NARROW}ms"
+
+
+def percent(share: float) -> str:
+    """One decimal, rounded down: 99.96 % is not 100."""
+    tenths = floor(share * 1000 + 1e-9)
+    return "100" if tenths == 1000 else f"{tenths / 10:.1f}"
+
+
+def objective(share: float) -> str:
+    return f"{share * 100:.5f}".rstrip("0").rstrip(".")
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def money(minor: int) -> str:
+    """Exact: `$18,912.40`."""
+    sign = "−" if minor < 0 else ""
+    return f"{sign}${Decimal(abs(minor)).scaleb(-2):,.2f}"
+
+
+def brief_money(minor: int) -> str:
+    """For tiles: `$1.24M`."""
+    amount = Decimal(abs(minor)).scaleb(-2)
+    sign = "−" if minor < 0 else ""
+    for size, unit in SCALES:
+        if amount >= size:
+            shown = (amount / size).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+            return f"{sign}${shown:,.2f}{unit}" if shown < 100 else f"{sign}${shown:,.1f}{unit}"
+    return f"{sign}${amount:,.0f}"
+
+
+def clock_time(moment: datetime, zone: ZoneInfo, *, now: datetime) -> str:
+    """`10:42:07` today, otherwise with its day."""
+    local = moment.astimezone(zone)
+    if local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M:%S}"
+    return f"{local.day} {local:%b %H:%M:%S}"
+
+
+def day(moment: datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
+    return f"{local:%A} {local.day} {local:%B}"
+
+
+def _brief(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
