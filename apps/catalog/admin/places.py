@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, Func, IntegerField, QuerySet, Value
+from django.db.models import Func, IntegerField, QuerySet
 from django.http import HttpRequest
 
 from apps.catalog.admin.spans import LaysOutSpans
 from apps.catalog.models import Facility, FacilityAlias
 
-EM_SPACE = "\u2003"
+NO_BREAK_SPACE = "\u00a0"  # a name and its indentation stay on one line
 
 
 class TreeOrder(Func):
@@ -47,6 +47,7 @@ class FacilityAdmin(LaysOutSpans):
     list_filter = [RegionFilter, "kind", "time_zone", "active"]
     list_per_page = 200
     list_select_related = ["calendar"]
+    ordering = [TreeOrder("path").asc()]
     search_fields = ["code", "name", "short_name", "aliases__alias"]
     search_help_text = "Code, name, or what any system calls it"
     autocomplete_fields = ["parent", "calendar"]
@@ -64,12 +65,10 @@ class FacilityAdmin(LaysOutSpans):
         ("Time", {"fields": ["time_zone", "calendar"]}),
     ]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Facility]:
-        return super().get_queryset(request).order_by(TreeOrder(F("path"), Value("/")))
-
     @admin.display(description="facility")
     def tree_name(self, facility: Facility) -> str:
-        return f"{EM_SPACE * 2 * facility.depth}{facility.name}"
+        indented = " " * (4 * facility.depth) + facility.name
+        return indented.replace(" ", NO_BREAK_SPACE)
 
     @admin.display(description="calendar", empty_value="inherited")
     def own_calendar(self, facility: Facility) -> str | None:

@@ -1,6 +1,6 @@
 """SLA targets: every version to read, a new version to write."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -78,9 +78,8 @@ class SlaTargetAdmin(admin.ModelAdmin):
         "scope",
         "threshold",
         "share",
-        "effective_from",
-        "effective_to",
-        "created_by",
+        "since",
+        "until",
     ]
     list_filter = [InForceFilter, "clock__kind", "clock__workflow"]
     list_select_related = ["clock__workflow", "facility", "created_by"]
@@ -161,6 +160,14 @@ class SlaTargetAdmin(admin.ModelAdmin):
     def share(self, target: SlaTarget) -> str:
         return f"{target.objective * 100:.3f}".rstrip("0").rstrip(".") + " %"
 
+    @admin.display(ordering="effective_from")
+    def since(self, target: SlaTarget) -> str:
+        return moment_in_words(target.effective_from)
+
+    @admin.display(ordering="effective_to")
+    def until(self, target: SlaTarget) -> str:
+        return moment_in_words(target.effective_to)
+
     @admin.display(description="all versions")
     def versions(self, target: SlaTarget) -> str:
         rows = format_html_join(
@@ -172,14 +179,18 @@ class SlaTargetAdmin(admin.ModelAdmin):
         return format_html("<table>{}{}</table>", head, rows)
 
     def version_row(self, version: SlaTarget) -> tuple[str, ...]:
-        ends = version.effective_to
         return (
-            f"{localtime(version.effective_from):%Y-%m-%d %H:%M}",
-            f"{localtime(ends):%Y-%m-%d %H:%M}" if ends else "open",
+            moment_in_words(version.effective_from),
+            moment_in_words(version.effective_to),
             threshold_in_words(version),
             self.share(version),
             f"{version.why} ({version.created_by or 'seed'})",
         )
+
+
+def moment_in_words(moment: datetime | None) -> str:
+    """Short enough for a column."""
+    return f"{localtime(moment):%Y-%m-%d %H:%M}" if moment else "further notice"
 
 
 def threshold_in_words(target: SlaTarget) -> str:

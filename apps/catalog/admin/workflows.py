@@ -10,20 +10,42 @@ from django.http import HttpRequest
 
 from apps.catalog.models import Clock, Stage, Workflow
 
+STAGE_FIELDS = [
+    "rank",
+    "code",
+    "name",
+    "system",
+    "phase",
+    "terminal_outcome",
+    "reopens",
+    "optional",
+]
+
+
+class StageForm(forms.ModelForm):
+    """Narrow enough for a row: the admin's own text fields are twice as wide."""
+
+    class Meta:
+        model = Stage
+        fields = STAGE_FIELDS
+        widgets = {
+            "code": forms.TextInput(attrs={"size": 18}),
+            "name": forms.TextInput(attrs={"size": 26}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "system" in self.fields:  # absent for who may only look
+            lane: Any = self.fields["system"].widget
+            lane.can_add_related = lane.can_change_related = False
+            lane.can_view_related = lane.can_delete_related = False
+
 
 class StageInline(admin.TabularInline):
     model = Stage
+    form = StageForm
     extra = 0
-    fields = [
-        "rank",
-        "code",
-        "name",
-        "system",
-        "phase",
-        "terminal_outcome",
-        "reopens",
-        "optional",
-    ]
+    fields = STAGE_FIELDS
 
 
 class ClockForm(forms.ModelForm):
@@ -44,7 +66,7 @@ class ClockInline(admin.TabularInline):
     model = Clock
     form = ClockForm
     extra = 0
-    max_num = 2
+    max_num = len(Clock.Kind)
     fields = ["kind", "name", "start_stage", "stop_stage", "measure"]
 
     def formfield_for_foreignkey(
