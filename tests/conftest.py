@@ -64,6 +64,15 @@ def django_db_modify_db_settings(services: embedded.Place) -> None:
     """pytest-django asks for this before it creates the test database: servers come first."""
 
 
+# Tables that no model describes.
+WITHOUT_MODELS = {
+    "telemetry_eventkey",
+    "telemetry_sourceclock",
+    "telemetry_usedsignature",
+    "scorecards_rollupdelta",
+}
+
+
 @pytest.fixture
 def transactional_db(transactional_db: None) -> Iterator[None]:
     """A committing test also leaves rows in tables that Django does not manage; empty those too."""
@@ -75,7 +84,7 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
     models = (model for owner in owners for model in owner.get_models())
     tables = {model._meta.db_table for model in models if not model._meta.managed}
     with connection.cursor() as cursor:
-        names = ", ".join(sorted(tables | {"telemetry_eventkey", "scorecards_rollupdelta"}))
+        names = ", ".join(sorted(tables | WITHOUT_MODELS))
         cursor.execute(f"TRUNCATE {names} CASCADE")
 
 

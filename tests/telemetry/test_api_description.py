@@ -77,7 +77,7 @@ def test_the_example_is_accepted(sender):
     }  # fmt: skip
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -93,7 +93,7 @@ def test_any_request_made_from_the_description_is_answered_as_described(sender, 
     bearer = sender.key if path.endswith("events") else issue_token(user=ivo)
 
     @settings(
-        max_examples=60, deadline=None, derandomize=True, database=None,
+        max_examples=25, deadline=None, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=schema[path][method].as_strategy())

@@ -32,7 +32,7 @@ def test_a_waiting_batch_says_what_was_accepted(sender, batch):
     }  # fmt: skip
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_a_folded_batch_says_what_was_stored_known_and_in_conflict(sender):
     first = event()
     sender.post([first])

@@ -127,7 +127,7 @@ def test_a_source_that_is_switched_off_takes_no_files(network, file):
         run(file("one.json", event()))
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_ingesting_a_file_again_stores_nothing_twice(network, file):
     path = file("lines.ndjson", lines(20))
 

@@ -45,7 +45,7 @@ POISON = {
     "another currency": (event(data__amount="1", data__currency="EUR"), "unsupported_currency"),
     "year 1": (event(time="0001-01-01T00:00:00+14:00"), "time_too_old"),
     "year 9999": (event(time="9999-12-31T23:59:59-12:00"), "time_in_future"),
-    "five minutes and more ahead": (event(time=moment(minutes=-6)), "time_in_future"),
+    "five minutes and more ahead": (event(time=moment(hours=-2)), "time_in_future"),
     "a time before retention": (event(time=moment(days=401)), "time_too_old"),
     "a time without offset": (event(time="2026-11-21T10:00:00"), "time_missing_offset"),
     "a time to the minute": (event(time="2026-11-21T10:00Z"), "invalid_attribute"),
@@ -226,7 +226,7 @@ events = st.builds(
     st.dictionaries(attributes, json_values, max_size=2),
     st.dictionaries(fields, json_values, max_size=2),
 )
-fuzz = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzz
@@ -248,9 +248,9 @@ def test_no_bytes_are_a_fault_of_ours(sender, body, media):
 @fuzz
 @given(one=events)
 def test_both_paths_understand_an_event_alike(sender, one):
-    """A text with an escape in an attribute nobody reads takes the careful path."""
+    """An attribute that nobody reads sends an event down the careful path."""
     plain = sender.post([one])
-    careful = sender.post([{**one, "ext": "\n"[:0] + "é"}])
+    careful = sender.post([{**one, "nobodyreads": "this"}])
 
     refused = [
         [(refusal["code"], refusal["pointer"]) for refusal in answer.json()["rejected"]]

@@ -28,7 +28,7 @@ def test_a_fault_while_storing_is_answered_with_503(sender, monkeypatch, fault):
     assert not IngestBatch.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_a_connection_that_died_is_replaced(sender):
     assert sender.post([event()]).status_code == 202
     [(pid,)] = rows("SELECT pg_backend_pid()")
