@@ -30,6 +30,8 @@ class JsonFormatter(logging.Formatter):
         line |= {name: record.__dict__[name] for name in EXTRA if name in record.__dict__}
         if record.exc_info and record.exc_info[1]:
             line["error"] = described(record.exc_info[1])
+        elif error := formatted_traceback(record.getMessage()):
+            line["error"] = error
         return json.dumps(line, default=str)
 
 
@@ -40,6 +42,17 @@ def message_of(record: logging.LogRecord) -> str:
         record.args = {**record.args, "exc": kind.__name__ if kind else "exception"}
     first, *_ = record.getMessage().splitlines() or [""]
     return first
+
+
+def formatted_traceback(message: str) -> dict[str, Any] | None:
+    """What may be told of a traceback inside a message, where the web server puts it."""
+    _, found, rest = message.partition("Traceback (most recent call last):")
+    if not found:
+        return None
+    lines = rest.splitlines()
+    frames = [line.strip() for line in lines if line.startswith("  File ")]
+    last = next((line for line in reversed(lines) if line and not line[0].isspace()), "unknown")
+    return {"type": last.partition(":")[0], "where": frames[-FRAMES:]}
 
 
 def described(error: BaseException) -> dict[str, Any]:

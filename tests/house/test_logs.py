@@ -36,6 +36,17 @@ def test_an_exception_is_named_and_placed_but_not_quoted():
     assert "an_error_about" in error["where"][-1]
 
 
+def test_a_traceback_inside_a_message_is_not_quoted_either():
+    text = formatted(
+        msg="callable raised an exception\nTraceback (most recent call last):\n"
+        '  File "views.py", line 3, in post\n    store(mrn)\nValueError: MRN 0012345\n'
+    )
+    assert "0012345" not in text
+    line = json.loads(text)
+    assert line["message"] == "callable raised an exception"
+    assert line["error"] == {"type": "ValueError", "where": ['File "views.py", line 3, in post']}
+
+
 def test_only_named_figures_are_taken_from_the_caller():
     line = json.loads(formatted(events=5, body="a request body", request="a request"))
     assert line["events"] == 5
