@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Sequence
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import msgspec
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import api_user, facilities_for
 from apps.catalog import queries
-from apps.core.openapi import operation
+from apps.catalog.document import Catalogue
+from apps.core.openapi import JSON, operation
 
 
 @operation(
@@ -22,7 +24,22 @@ from apps.core.openapi import operation
         "that is needed to send valid events. Limited to your facilities; has an ETag."
     ),
     answers={200: {"type": "object"}, 304: None},
-    problems={401: "No valid token."},
+    problems={401: "No valid token or key."},
+    security=("sourceKey", "userToken"),
+)
+@operation(
+    method="get",
+    path="/api/v1/catalogue",
+    tag="Catalogue",
+    summary="What events may name",
+    description=(
+        "Facilities, workflows with their stages and targets, interfaces and systems: all that is "
+        "needed to send valid events. Only facilities of the key or person who asks are named. "
+        "Send the ETag back as `If-None-Match`; the answer is 304 while nothing changed."
+    ),
+    answers={200: Catalogue},
+    problems={401: "No valid key or token."},
+    security=("sourceKey", "userToken"),
 )
 @require_safe
 @api_user
@@ -35,7 +52,8 @@ def catalogue_response(request: HttpRequest, *, facilities: Sequence[int]) -> Ht
     etag = catalogue_etag(facilities)
     response = get_conditional_response(request, etag=etag)
     if response is None:
-        response = JsonResponse(queries.catalogue_document(facilities=facilities))
+        document = queries.catalogue_document(facilities=facilities)
+        response = HttpResponse(msgspec.json.encode(document), JSON)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
     return response
