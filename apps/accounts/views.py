@@ -20,24 +20,11 @@ from apps.core.openapi import JSON, operation
     tag="Catalogue",
     summary="What events may name",
     description=(
-        "Facilities, workflows with their stages, clocks and targets, interfaces and systems: all "
-        "that is needed to send valid events. Limited to your facilities; has an ETag."
-    ),
-    answers={200: {"type": "object"}, 304: None},
-    problems={401: "No valid token or key."},
-    security=("sourceKey", "userToken"),
-)
-@operation(
-    method="get",
-    path="/api/v1/catalogue",
-    tag="Catalogue",
-    summary="What events may name",
-    description=(
         "Facilities, workflows with their stages and targets, interfaces and systems: all that is "
         "needed to send valid events. Only facilities of the key or person who asks are named. "
         "Send the ETag back as `If-None-Match`; the answer is 304 while nothing changed."
     ),
-    answers={200: Catalogue},
+    answers={200: Catalogue, 304: None},
     problems={401: "No valid key or token."},
     security=("sourceKey", "userToken"),
 )

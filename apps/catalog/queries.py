@@ -1,10 +1,10 @@
 """Reads of the catalogue."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
+from apps.catalog.document import Catalogue
 from apps.catalog.models import CatalogVersion, SlaTarget
 from apps.core.db import fetch_value
 
@@ -99,10 +99,10 @@ SELECT jsonb_build_object(
 """
 
 
-def catalogue_document(*, facilities: Sequence[int]) -> dict[str, Any]:
+def catalogue_document(*, facilities: Sequence[int]) -> Catalogue:
     """The catalogue as a client may see it."""
-    document = fetch_value(CATALOGUE_DOCUMENT, {"facilities": list(facilities)})
-    return msgspec.json.decode(document, type=dict[str, Any])
+    text = fetch_value(CATALOGUE_DOCUMENT, {"facilities": list(facilities)})
+    return msgspec.json.decode(text, type=Catalogue)
 
 
 def catalogue_version() -> int:

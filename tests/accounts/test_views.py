@@ -7,6 +7,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.accounts.services import issue_token
 from apps.catalog.models import System
+from apps.core import openapi
 
 CATALOGUE = "/api/v1/catalogue"
 
@@ -64,6 +65,12 @@ def test_without_a_valid_token_it_is_a_401_problem(network, header):
 
 def test_a_wrong_token_is_not_saved_by_a_session(as_bea):
     assert as_bea.get(CATALOGUE, headers={"Authorization": "Bearer usr_x_y"}).status_code == 401
+
+
+def test_it_is_described_for_clients(network):
+    described = openapi.document()["paths"][CATALOGUE]["get"]
+    assert described["security"] == [{"sourceKey": []}, {"userToken": []}]
+    assert set(described["responses"]) == {"200", "304", "401"}
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])

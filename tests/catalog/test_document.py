@@ -1,5 +1,6 @@
 """The document a client needs, within a scope of facilities."""
 
+import msgspec
 import pytest
 
 from apps.catalog.queries import catalogue_document
@@ -7,7 +8,8 @@ from tests.catalog import network as net
 
 
 def document(*places):
-    return catalogue_document(facilities=[place.pk for place in places])
+    found = catalogue_document(facilities=[place.pk for place in places])
+    return msgspec.to_builtins(found)
 
 
 def integration_targets(found):
@@ -38,7 +40,7 @@ def test_it_says_everything_a_valid_event_needs(network):
             "facility": None,
             "threshold_seconds": 900,
             "objective": 0.99,
-            "effective_from": "2024-01-01T00:00:00+00:00",
+            "effective_from": "2024-01-01T00:00:00Z",
             "effective_to": None,
             "why": "For the test.",
         }

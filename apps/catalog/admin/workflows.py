@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from apps.catalog.models import Clock, Stage, Workflow
 
-STAGE_FIELDS = [
+STAGE_FIELDS = (
     "rank",
     "code",
     "name",
@@ -19,7 +19,7 @@ STAGE_FIELDS = [
     "terminal_outcome",
     "reopens",
     "optional",
-]
+)
 
 
 class StageForm(forms.ModelForm):
