@@ -10,7 +10,8 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),
-    path("", include("apps.accounts.urls")),
+    # Before accounts: keys of sources read the catalogue, too.
     path("", include("apps.telemetry.urls")),
+    path("", include("apps.accounts.urls")),
     path("", include("apps.dashboard.urls")),
 ]
