@@ -51,7 +51,7 @@ bench: install-dev  ## Measure; prints one table and keeps bench/results.json
 	@$(PYTHON) -m bench $(BENCH)
 
 chaos: install-dev  ## Ten minutes of kill -9 under load; nothing may be lost or doubled
-	@$(PYTHON) -m bench.chaos $(CHAOS)
+	@$(PYTHON) -m tests.chaos $(CHAOS)
 
 requirements: install-dev  ## Compile requirements*.txt from requirements*.in
 	@for name in requirements requirements-dev; do \

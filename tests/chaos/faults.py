@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 import psutil
 
@@ -34,10 +35,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class Struck:
-    """One thing that did go wrong. `pid` is 0 where no process was the victim."""
+    """One thing that did go wrong: when it was done and how many seconds doing it took."""
 
     at: float
     kind: str
+    took: float
+    # 0 where no process was the victim.
     pid: int
 
 
@@ -128,11 +131,14 @@ RARE = {"kill supervisor": 0.25}
 def plan(seed: int, *, seconds: float, count: int) -> list[Fault]:
     """`count` faults over `seconds`, evenly but not regularly; every kind comes in each round."""
     dice = random.Random(f"faults {seed}")
-    rounds = _rounds(dice)
+    kinds = list(islice(_rounds(dice), count))
+    if kinds and kinds[-1] in RARE:
+        # After the last fault each part's own return is timed, not that of everything at once.
+        kinds[0], kinds[-1] = kinds[-1], kinds[0]
     step = seconds / max(count, 1)
     return [
-        Fault(at=(n + dice.random()) * step, kind=next(rounds), salt=dice.randrange(2**32))
-        for n in range(count)
+        Fault(at=(n + dice.random()) * step, kind=kind, salt=dice.randrange(2**32))
+        for n, kind in enumerate(kinds)
     ]
 
 
@@ -163,14 +169,15 @@ class Injector:
             self._strike(fault)
 
     def _strike(self, fault: Fault) -> None:
-        at = time.time()
+        began = time.time()
         try:
             pid = KINDS[fault.kind](self.product, random.Random(fault.salt))
         except (NoVictim, NotUp, OSError) as error:
             self.missed.append(f"{fault.kind}: {type(error).__name__} {error}")
             self.product.start_if_ended()
         else:
-            self.struck.append(Struck(at, fault.kind, pid))
+            now = time.time()
+            self.struck.append(Struck(now, fault.kind, now - began, pid))
 
 
 # -- outages -----------------------------------------------------------------------------------

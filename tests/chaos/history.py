@@ -23,6 +23,8 @@ FACILITIES = 9
 # Events wait here before they are sent, and leave in random order: a late one comes after hundreds
 # of others and through another client than its neighbours.
 WINDOW = 600
+# Seconds. Minute cells are kept for a week, and the oracle forgets nothing.
+OLDEST = 4 * 86_400
 
 
 class Said(NamedTuple):
@@ -99,7 +101,7 @@ def histories(seed: int, known: Names) -> Iterator[list[Said]]:
         stages = known.ranks[workflow]
         chosen = sorted(dice.choices(stages, k=dice.randint(1, len(stages))))
         # Most began within the hour and meet in a few cells; some days ago, over midnights.
-        age = dice.expovariate(1 / (3_600 if dice.random() < 0.8 else 100_000))
+        age = min(dice.expovariate(1 / (3_600 if dice.random() < 0.8 else 100_000)), OLDEST)
         at = round((time.time() - age) * 1e6)
         events = []
         for order, (rank, stage) in enumerate(chosen):

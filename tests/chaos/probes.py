@@ -5,10 +5,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 
 import msgspec
 import psutil
+from django.db import connections
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -31,22 +34,35 @@ SELECT count(*) FROM pg_stat_activity
 
 def recovery(product: Product, load: Load, since: float, *, seconds: float) -> dict[str, float]:
     """How long after `since` each part did its work again, under load; -1: not within `seconds`."""
-    waiting: dict[str, Callable[[], bool]] = {
-        "web": lambda: answers(product.port),
-        "postgres": lambda: _accepted_since(load, since),
-        "valkey": lambda: broker(product).ping() is True,
-        "worker": lambda: bool(app.control.ping(timeout=1.0)),
-        "beat": lambda: rings(product, within=3.0),
-        "fold": lambda: fetch_value(LAST_FOLD) > since,
-        **{f"{name} runs": lambda name=name: product.main(name) is not None for name in PROGRAMS},
+    parts: dict[str, Callable[[], bool]] = {
+        **{f"{name} runs": partial(_runs, product, name) for name in PROGRAMS},
+        "web answers": lambda: answers(product.port),
+        "events accepted": lambda: _accepted_since(load, since),
+        "events folded": lambda: fetch_value(LAST_FOLD) > since,
+        "valkey answers": lambda: broker(product).ping() is True,
+        "worker answers": lambda: bool(app.control.ping(timeout=1.0)),
+        "beat rings": lambda: rings(product, within=3.0),
     }
-    found: dict[str, float] = {}
-    while waiting and time.time() < since + seconds:
-        for name in [name for name, works in waiting.items() if patient(works)]:
-            found[name] = round(time.time() - since, 1)
-            del waiting[name]
-        time.sleep(LOOK_EVERY)
-    return found | dict.fromkeys(waiting, -1.0)
+    with ThreadPoolExecutor(len(parts)) as pool:
+        waiting = {
+            name: pool.submit(_await, works, since, seconds) for name, works in parts.items()
+        }
+    return {name: found.result() for name, found in waiting.items()}
+
+
+def _await(works: Callable[[], bool], since: float, seconds: float) -> float:
+    try:
+        while time.time() < since + seconds:
+            if patient(works):
+                return round(time.time() - since, 1)
+            time.sleep(LOOK_EVERY)
+        return -1.0
+    finally:
+        connections.close_all()
+
+
+def _runs(product: Product, name: str) -> bool:
+    return product.main(name) is not None
 
 
 def patient(works: Callable[[], bool]) -> bool:
