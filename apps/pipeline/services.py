@@ -95,27 +95,29 @@ def _fold_claim(only: UUID | None, events: int) -> int:
     if missing := partitions.missing_event_days(fold.event_days(rows)):
         raise _MissingDays(missing)
     fold.prepare_session()
-    tallies, conflicts = fold.fold_events(rows)
+    refused = fold.fold_events(rows)
     scorecards.record_changes()
-    _close(claimed, tallies, conflicts)
+    _close(claimed, rows, refused)
     return sum(len(row.events) for row in rows)
 
 
 def _close(
     claimed: Sequence[journal.ClaimedBatch],
-    tallies: Sequence[fold.Tally],
-    conflicts: Sequence[fold.Conflict],
+    rows: Sequence[fold.JournalRow],
+    refused: Sequence[fold.Refusal],
 ) -> None:
-    conflicting = Counter(conflict.batch for conflict in conflicts)
+    known = Counter(one.batch for one in refused)
+    conflicts = [one for one in refused if one.is_conflict]
+    conflicting = Counter(one.batch for one in conflicts)
     journal.mark_folded(
         [
             journal.BatchResult(
-                claimed[tally.batch].id,
-                stored=tally.stored,
-                duplicates=tally.sent - tally.stored - conflicting[tally.batch],
-                conflicts=conflicting[tally.batch],
+                batch.id,
+                stored=len(row.events) - known[row.batch],
+                duplicates=known[row.batch] - conflicting[row.batch],
+                conflicts=conflicting[row.batch],
             )
-            for tally in tallies
+            for batch, row in zip(claimed, rows, strict=True)
         ]
     )
     if conflicts:

@@ -134,7 +134,7 @@ INSERT INTO scorecards_rollupdelta (bucket, workflow_id, facility_id, events, re
     manual_touches)
 SELECT date_bin('1 minute', occurred_at, 'epoch'), workflow_id, facility_id, count(*),
        count(*) FILTER (WHERE outcome = 2), count(*) FILTER (WHERE outcome = 5)
-  FROM fold_new GROUP BY 1, 2, 3
+  FROM fold_new WHERE kind = 1 GROUP BY 1, 2, 3
 """
 
 # Deltas leave the queue and reach all three grains in one statement. A day is the

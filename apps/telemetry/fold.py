@@ -1,9 +1,8 @@
 """Step 1 of the fold: let new events in, once, and fold them into transactions.
 
 Everything here runs inside the caller's transaction (`pipeline.services`). It leaves two temporary
-tables for the steps after it: `fold_new`, the events that were let in, and `fold_changed`,
-    the image
-of every transaction touched before and after. The tables empty themselves at commit.
+tables for the steps after it: `fold_new`, the events that were let in, and `fold_changed`, the
+image of every transaction touched before and after. The tables empty themselves at commit.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,30 +19,25 @@ from apps.telemetry.canonical import CanonicalEvent
 STAGE = 1
 DAY_US = 86_400_000_000
 EPOCH_DAY = date(1970, 1, 1)
+_NO_ERROR = ("", "", "", "")
 
 # Session tables of a folding connection. The rules are copied because the views behind them resolve
 # overrides for every facility, which is too slow to repeat for a fold of three events.
 PREPARE_SESSION = """
-CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage (
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_new (
     n integer, batch integer, received_us bigint, source_id integer, kind smallint, event_key uuid,
     digest bigint, transaction_id uuid, occurred_us bigint, workflow_id integer,
-        facility_id integer,
-    interface_id integer, stage_id integer, rank smallint, outcome smallint, attempt smallint,
-    amount_minor bigint, amount_kind smallint, event_id text, ce_source text, correlation_id text,
-    error_standard text, error_code text, error_location text, payer text, service_date date,
-    contract_version text, backfill boolean, data jsonb
+    facility_id integer, interface_id integer, stage_id integer, rank smallint, outcome smallint,
+    attempt smallint, amount_minor bigint, amount_kind smallint, event_id text, ce_source text,
+    correlation_id text, error_standard text, error_code text, error_location text, payer text,
+    service_date date, contract_version text, backfill boolean, data jsonb,
+    -- exact: a double holds microseconds since 1970 until 2255
+    occurred_at timestamptz GENERATED ALWAYS AS (to_timestamp(occurred_us / 1e6::float8)) STORED
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_key (
     event_key uuid, transaction_id uuid, kind text, token bytea, masked text
 ) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS fold_new (
-    event_key uuid, transaction_id uuid, occurred_at timestamptz, occurred_us bigint,
-    workflow_id integer, facility_id integer, interface_id integer, stage_id integer, rank smallint,
-    outcome smallint, attempt smallint, amount_kind smallint, backfill boolean, amount_minor bigint,
-    service_date date, correlation_id text, payer text, error_standard text, error_code text,
-    error_location text
-) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS fold_let_in (n integer) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_let_in (event_key uuid) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_changed (
     id uuid, is_new boolean, workflow_id integer,
     old_facility_id integer, new_facility_id integer, old_state smallint, new_state smallint,
@@ -66,15 +60,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule)
 
 # Commit empties them; a fold inside a larger transaction must not meet the rows of the one before.
 EMPTY_SESSION = """
-DELETE FROM fold_stage; DELETE FROM fold_key; DELETE FROM fold_new; DELETE FROM fold_let_in;
-DELETE FROM fold_changed
+DELETE FROM fold_new; DELETE FROM fold_key; DELETE FROM fold_let_in; DELETE FROM fold_changed
 """
 
 SESSION_IS_NEW = "SELECT to_regclass('pg_temp.fold_target_rule') IS NULL"
 LOOK_AT_SESSION = """
 SELECT NOT EXISTS (SELECT FROM fold_rule_version JOIN catalog_catalogversion USING (version)),
-       EXISTS (SELECT FROM fold_stage) OR EXISTS (SELECT FROM fold_new)
-       OR EXISTS (SELECT FROM fold_changed)
+       EXISTS (SELECT FROM fold_new) OR EXISTS (SELECT FROM fold_changed)
 """
 REFRESH_RULES = """
 TRUNCATE fold_rule_version, fold_stage_rule, fold_target_rule;
@@ -85,57 +77,68 @@ ANALYZE fold_stage_rule;
 ANALYZE fold_target_rule
 """
 
-COPY_STAGE = "COPY fold_stage FROM STDIN (NULL '')"
+COPY_EVENTS = "COPY fold_new FROM STDIN (NULL '')"
 COPY_KEYS = "COPY fold_key FROM STDIN (NULL '')"
 
-# - DISTINCT ON: the first of several copies inside one fold stands for them.
+# - Of several copies inside one fold the first enters: the second meets the first one's key.
 # - ORDER BY event_key fixes the lock order: overlapping folds wait for each other, never deadlock.
 # - What RETURNING gives back was not known before; everything else is a duplicate or a conflict.
 LET_IN = """
-WITH first AS MATERIALIZED (
-    SELECT DISTINCT ON (event_key) n, event_key, digest FROM fold_stage ORDER BY event_key, n
-), let_in AS (
+WITH let_in AS (
     INSERT INTO telemetry_eventkey (event_key, digest)
-    SELECT event_key, digest FROM first ORDER BY event_key
+    SELECT event_key, digest FROM fold_new ORDER BY event_key, n
         ON CONFLICT ON CONSTRAINT event_once DO NOTHING
     RETURNING event_key
-), fresh AS MATERIALIZED (
-    SELECT s.*,
-           timestamptz 'epoch' + s.occurred_us * interval '1 microsecond' AS occurred_at,
-           timestamptz 'epoch' + s.received_us * interval '1 microsecond' AS received_at
-      FROM let_in JOIN first USING (event_key) JOIN fold_stage s USING (n)
-), kept AS (
-    INSERT INTO telemetry_event (
-           event_key, transaction_id, occurred_at, received_at, source_id, workflow_id, facility_id,
-           interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor,
-           service_date, event_id, ce_source, correlation_id, payer, error_standard, error_code,
-           error_location, contract_version)
-    SELECT event_key, transaction_id, occurred_at, received_at, source_id, workflow_id, facility_id,
-           interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor,
-           service_date, event_id, ce_source, correlation_id, payer, error_standard, error_code,
-           error_location, contract_version
-      FROM fresh WHERE kind = 1
-     ORDER BY transaction_id, occurred_us
-), signalled AS (
-    INSERT INTO telemetry_signal (event_key, kind, occurred_at, received_at, source_id, workflow_id,
-           facility_id, interface_id, event_id, ce_source, data)
-    SELECT event_key, kind, occurred_at, received_at, source_id, workflow_id,
-           facility_id, interface_id, event_id, ce_source, COALESCE(data, '{}')
-      FROM fresh WHERE kind > 1
-), noted AS (
-    INSERT INTO fold_let_in SELECT n FROM fresh
 )
-INSERT INTO fold_new
-SELECT event_key, transaction_id, occurred_at, occurred_us, workflow_id, facility_id, interface_id,
-       stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor, service_date,
-       correlation_id, payer, error_standard, error_code, error_location
-  FROM fresh WHERE kind = 1
+INSERT INTO fold_let_in SELECT event_key FROM let_in
+"""
+
+# Only when fewer were let in than came: what was known leaves `fold_new`, and its keys with it.
+REFUSE = """
+WITH chosen AS MATERIALIZED (
+    SELECT DISTINCT ON (event_key) n FROM fold_new JOIN fold_let_in USING (event_key)
+     ORDER BY event_key, n
+), refused AS (
+    DELETE FROM fold_new WHERE n NOT IN (SELECT n FROM chosen)
+    RETURNING n, batch, event_key, event_id, facility_id, digest
+)
+SELECT r.batch, r.event_id, r.facility_id,
+       lpad(to_hex(k.digest), 16, '0') AS first_digest,
+       lpad(to_hex(r.digest), 16, '0') AS second_digest
+  FROM refused r JOIN telemetry_eventkey k USING (event_key)
+ ORDER BY r.n
+"""
+FORGET_KEYS_OF_REFUSED = """
+DELETE FROM fold_key k
+ WHERE NOT EXISTS (SELECT FROM fold_new e
+                    WHERE e.event_key = k.event_key AND e.transaction_id = k.transaction_id)
+"""
+
+STORE_EVENTS = """
+INSERT INTO telemetry_event (
+       event_key, transaction_id, occurred_at, received_at, source_id, workflow_id, facility_id,
+       interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor,
+       service_date, event_id, ce_source, correlation_id, payer, error_standard, error_code,
+       error_location, contract_version)
+SELECT event_key, transaction_id, occurred_at, telemetry_at(received_us), source_id, workflow_id,
+       facility_id, interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill,
+       amount_minor, service_date, event_id, ce_source, correlation_id, payer, error_standard,
+       error_code, error_location, contract_version
+  FROM fold_new WHERE kind = 1
+ ORDER BY transaction_id, occurred_us
+"""
+STORE_SIGNALS = """
+INSERT INTO telemetry_signal (event_key, kind, occurred_at, received_at, source_id, workflow_id,
+       facility_id, interface_id, event_id, ce_source, data)
+SELECT event_key, kind, occurred_at, telemetry_at(received_us), source_id, workflow_id,
+       facility_id, interface_id, event_id, ce_source, COALESCE(data, '{}')
+  FROM fold_new WHERE kind > 1
 """
 
 KEEP_BUSINESS_KEYS = """
 INSERT INTO telemetry_businesskey (transaction_id, kind, token, masked)
 SELECT DISTINCT ON (transaction_id, kind, token) transaction_id, kind, token, masked
-  FROM fold_key JOIN fold_new USING (event_key, transaction_id)
+  FROM fold_key
  ORDER BY transaction_id, kind, token, masked
     ON CONFLICT ON CONSTRAINT business_key_once DO NOTHING
 """
@@ -145,10 +148,10 @@ SELECT DISTINCT ON (transaction_id, kind, token) transaction_id, kind, token, ma
 # the target in force at its moment), so it travels with that event and folding stays commutative.
 # Of a scope's target versions one holds at a time (slatarget_no_overlap), so the joins add no rows.
 #
-# Arrays compare like tuples, so min(ARRAY[time, x]) is "x of the earliest". Where both parts fit into
-# one bigint it does the same for a third of the CPU: time * 8 + how it settled (times of this and
-# the next centuries need 52 bits), rank * 2^52 + time. The ORDER BY of the upsert fixes the lock
-# order of concurrent folds.
+# Arrays compare like tuples, so min(ARRAY[time, x]) is "x of the earliest". Where both parts fit
+# into one bigint it does the same for a third of the CPU: time * 8 + how it settled, rank * 2^52 +
+# time (microseconds need 51 bits until 2041, 52 until 2112). The ORDER BY of the upsert fixes the
+# lock order of concurrent folds.
 FOLD_TRANSACTIONS = """
 WITH ruled AS (
     SELECT e.*,
@@ -174,6 +177,7 @@ WITH ruled AS (
            i.calendar_id, i.time_zone) AS due ON true
       LEFT JOIN LATERAL catalog_dues(b.measure, e.occurred_at, b.threshold_seconds,
            b.calendar_id, b.time_zone) AS business_due ON true
+     WHERE e.kind = 1
 ), summary AS (
     SELECT transaction_id, any_value(workflow_id) AS workflow_id,
            any_value(correlation_id) AS correlation_id,
@@ -198,13 +202,13 @@ WITH ruled AS (
     SELECT DISTINCT ON (transaction_id) transaction_id, rank AS trouble_rank,
            occurred_at AS trouble_at, outcome AS trouble_as, interface_id AS trouble_interface_id,
            error_standard, error_code, error_location
-      FROM fold_new WHERE outcome IN (2, 3, 4)
+      FROM fold_new WHERE kind = 1 AND outcome IN (2, 3, 4)
      ORDER BY transaction_id, rank DESC, occurred_at DESC, outcome DESC,
            COALESCE(error_standard, '') DESC, COALESCE(error_code, '') DESC,
            COALESCE(error_location, '') DESC, COALESCE(interface_id, 0) DESC
 ), paid_by AS (
     SELECT DISTINCT ON (transaction_id) transaction_id, occurred_at AS payer_at, payer
-      FROM fold_new WHERE payer IS NOT NULL
+      FROM fold_new WHERE kind = 1 AND payer IS NOT NULL
      ORDER BY transaction_id, occurred_at DESC, payer DESC
 ), folded AS (
     INSERT INTO telemetry_transaction AS t (
@@ -337,25 +341,6 @@ WITH late AS MATERIALIZED (
 INSERT INTO fold_changed SELECT * FROM marked
 """
 
-TALLY = """
-SELECT s.batch, count(*) AS sent, count(e.n) AS stored
-  FROM fold_stage s LEFT JOIN fold_let_in e USING (n)
- GROUP BY s.batch
-"""
-
-# Read only when something was not stored: what came again under a known key with another body.
-CONFLICTS = """
-WITH refused AS MATERIALIZED (
-    SELECT s.n, s.batch, s.event_key, s.event_id, s.facility_id, s.digest
-      FROM fold_stage s WHERE NOT EXISTS (SELECT FROM fold_let_in e WHERE e.n = s.n)
-)
-SELECT r.batch, r.event_id, r.facility_id,
-       lpad(to_hex(k.digest), 16, '0') AS first_digest,
-       lpad(to_hex(r.digest), 16, '0') AS second_digest
-  FROM refused r JOIN telemetry_eventkey k USING (event_key)
- WHERE r.digest <> k.digest
- ORDER BY r.n
-"""
 # Both digests are named, so that a person can ask the sender which one it meant.
 QUARANTINE_CONFLICT = """
 INSERT INTO telemetry_quarantine (source_id, batch_id, event_id, facility_id, code, pointer,
@@ -370,9 +355,11 @@ VALUES (%(source_id)s, %(batch_id)s, %(event_id)s, %(facility_id)s, 'conflict', 
 # began before the oldest kept day stays as it is: its first events are gone.
 FORGET = "DELETE FROM telemetry_transaction WHERE first_at >= %(horizon)s"
 RECALL = """
-INSERT INTO fold_new
-SELECT e.event_key, e.transaction_id, e.occurred_at,
-    (extract(epoch FROM e.occurred_at) * 1000000)::bigint,
+INSERT INTO fold_new (
+       kind, event_key, transaction_id, occurred_us, workflow_id, facility_id, interface_id,
+       stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor, service_date,
+       correlation_id, payer, error_standard, error_code, error_location)
+SELECT 1, e.event_key, e.transaction_id, (extract(epoch FROM e.occurred_at) * 1000000)::bigint,
        e.workflow_id, e.facility_id, e.interface_id, e.stage_id, e.rank, e.outcome, e.attempt,
        e.amount_kind, e.backfill, e.amount_minor, e.service_date, e.correlation_id, e.payer,
        e.error_standard, e.error_code, e.error_location
@@ -382,23 +369,19 @@ SELECT e.event_key, e.transaction_id, e.occurred_at,
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How many of one journal row's events were new."""
-
-    batch: int
-    sent: int
-    stored: int
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A known (source, id) that came again with another body; digests in hexadecimal."""
+class Refusal:
+    """An event whose (source, id) was known; digests in hexadecimal, equal for a duplicate."""
 
     batch: int
     event_id: str
     facility_id: int | None
     first_digest: str
     second_digest: str
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether it came again with other content."""
+        return self.first_digest != self.second_digest
 
 
 @dataclass(frozen=True)
@@ -425,16 +408,28 @@ def prepare_session() -> None:
             cursor.execute(EMPTY_SESSION)
 
 
-def fold_events(rows: Sequence[JournalRow]) -> tuple[list[Tally], list[Conflict]]:
-    """Let the new events of these journal rows in and fold them into their transactions."""
-    copy_rows(COPY_STAGE, stage_text(rows))
-    if keys := key_text(rows):
+def fold_events(rows: Sequence[JournalRow]) -> list[Refusal]:
+    """Let the new events of these journal rows in, fold them, and say which were not new."""
+    copy_rows(COPY_EVENTS, event_text(rows))
+    keys = key_text(rows)
+    if keys:
         copy_rows(COPY_KEYS, [keys])
-    execute(LET_IN)
+    refused = let_in(sum(len(row.events) for row in rows))
+    execute(STORE_EVENTS)
+    execute(STORE_SIGNALS)
     if keys:
         execute(KEEP_BUSINESS_KEYS)
     fold_transactions()
-    return tally()
+    return refused
+
+
+def let_in(came: int) -> list[Refusal]:
+    """Keep in `fold_new` what was not known; return what was."""
+    if execute(LET_IN) == came:
+        return []
+    refused = fetch_all(REFUSE, {}, row=Refusal)
+    execute(FORGET_KEYS_OF_REFUSED)
+    return refused
 
 
 def fold_transactions() -> None:
@@ -455,15 +450,7 @@ def mark_overdue(*, rows: int) -> int:
     return execute(MARK_OVERDUE, {"rows": rows})
 
 
-def tally() -> tuple[list[Tally], list[Conflict]]:
-    """Count what was stored per journal row, from what the database let in."""
-    tallies = fetch_all(TALLY, {}, row=Tally)
-    if all(one.sent == one.stored for one in tallies):
-        return tallies, []
-    return tallies, fetch_all(CONFLICTS, {}, row=Conflict)
-
-
-def quarantine_conflicts(found: Iterable[tuple[int, UUID, Conflict]]) -> None:
+def quarantine_conflicts(found: Iterable[tuple[int, UUID, Refusal]]) -> None:
     """Put conflicting events, each with its source and batch, before a person."""
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -483,50 +470,31 @@ def event_days(rows: Iterable[JournalRow]) -> set[date]:
     return {EPOCH_DAY + timedelta(days=day) for day in days}
 
 
-def stage_text(rows: Iterable[JournalRow]) -> Iterator[bytes]:
-    """COPY text of the staging table; NULL is the empty field."""
+def event_text(rows: Iterable[JournalRow]) -> Iterator[bytes]:
+    """COPY text of `fold_new`; NULL is the empty field."""
     n = 0
     for row in rows:
         head = f"{row.batch}\t{row.received_us}\t{row.source_id}"
         lines = [
-            f"{n + offset}\t{head}\t{stage_line(event)}\n"
+            f"{n + offset}\t{head}\t{event_line(event)}\n"
             for offset, event in enumerate(row.events)
         ]
         n += len(lines)
         yield "".join(lines).encode()
 
 
-def stage_line(event: CanonicalEvent) -> str:
+def event_line(event: CanonicalEvent) -> str:
     """One event as COPY fields. Accepted text holds no control characters, so only `\\` escapes."""
-    standard, code, location = (event.error or ("", "", ""))[:3]
-    line = "\t".join(
-        [
-            str(event.kind),
-            event.event_key,
-            str(event.digest),
-            event.transaction_id,
-            str(event.occurred_at),
-            text(event.workflow_id),
-            text(event.facility_id),
-            text(event.interface_id),
-            text(event.stage_id),
-            str(event.rank),
-            str(event.outcome),
-            str(event.attempt),
-            text(event.amount_minor),
-            text(event.amount_kind),
-            event.event_id,
-            event.ce_source,
-            event.correlation_id,
-            standard,
-            code,
-            location,
-            event.payer or "",
-            event.service_date or "",
-            event.contract_version or "",
-            "t" if event.backfill else "f",
-            msgspec.json.encode(event.data).decode() if event.data else "",
-        ]
+    standard, code, location, _ = event.error or _NO_ERROR
+    line = (
+        f"{event.kind}\t{event.event_key}\t{event.digest}\t{event.transaction_id}\t"
+        f"{event.occurred_at}\t{event.workflow_id}\t{event.facility_id}\t"
+        f"{text(event.interface_id)}\t{event.stage_id}\t{event.rank}\t{event.outcome}\t"
+        f"{event.attempt}\t{text(event.amount_minor)}\t{text(event.amount_kind)}\t"
+        f"{event.event_id}\t{event.ce_source}\t{event.correlation_id}\t"
+        f"{standard}\t{code}\t{location}\t{event.payer or ''}\t{event.service_date or ''}\t"
+        f"{event.contract_version or ''}\t{'t' if event.backfill else 'f'}\t"
+        f"{msgspec.json.encode(event.data).decode() if event.data else ''}"
     )
     return line.replace("\\", "\\\\") if "\\" in line else line
 
