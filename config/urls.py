@@ -13,5 +13,6 @@ urlpatterns = [
     # Before accounts: keys of sources read the catalogue, too.
     path("", include("apps.telemetry.urls")),
     path("", include("apps.accounts.urls")),
+    path("", include("apps.scorecards.urls")),
     path("", include("apps.dashboard.urls")),
 ]

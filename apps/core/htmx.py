@@ -47,9 +47,9 @@ def unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpRespon
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Sends a page to sign in. A swap cannot follow a redirect, so htmx is told to leave the page."""
+    """Sends a page to sign in; a swap cannot follow a redirect, so htmx is told to leave."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
         if not getattr(request, "htmx", False):
             response: HttpResponse = super().handle_no_permission(request, view_func)
             return response

@@ -93,7 +93,7 @@ def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
 def tiles(total: Cell, window: Window, now: datetime) -> list[Tile]:
     """The figures of some cells together."""
     due = f"of {wording.count(total.due)} due" if total.due else "nothing was due"
-    share = "–" if total.attainment is None else wording.percent(total.attainment)
+    share = wording.NOTHING if total.attainment is None else wording.percent(total.attainment)
     return [
         Tile("Started", wording.count(total.started), foot=f"{wording.count(total.events)} events"),
         Tile("Within SLA", share, "%" if total.due else "", due),

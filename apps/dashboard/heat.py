@@ -78,7 +78,7 @@ class Heat:
     troubled: int
 
 
-UNUSED = HeatCell("unused", "–", label="not in use")
+UNUSED = HeatCell("unused", label="not in use")
 Address = Callable[[Workflow, Facility], str]
 
 
@@ -124,7 +124,7 @@ def p95(cell: Cell) -> str:
     """The 95th percentile in words, marked when late open items hide a longer one."""
     [milliseconds] = cell.quantiles(P95)
     if milliseconds is None:
-        return "–"
+        return wording.NOTHING
     return ("≥" if cell.is_censored(P95) else "") + wording.latency(milliseconds)
 
 

@@ -1,4 +1,4 @@
-"""Rows of lists: a cell's transactions, and a transaction's events and receipts, as they are shown."""
+"""Rows of lists as they are shown: transactions of a cell; events and receipts of one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from apps.catalog.snapshot import Snapshot
 from apps.dashboard import wording
-from apps.dashboard.queries import PAGE, Mark, Receipt
+from apps.dashboard.queries import PAGE, Mark, Receipt, farthest_stage
 from apps.dashboard.timeline import OUTCOMES, STATES, Look, sla_look
 from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
 
@@ -123,7 +123,7 @@ def _transaction_row(
         of.pk,
         of.correlation_id,
         STATES[Transaction.State(of.state)],
-        _stage_by_rank(of, catalogue),
+        _stage_name(of, catalogue),
         wording.clock_time(of.first_at, zone, now=now),
         wording.duration(max((now if of.is_open else of.last_at) - of.first_at, timedelta())),
         sla_look(of, now=now),
@@ -132,15 +132,9 @@ def _transaction_row(
     )
 
 
-def _stage_by_rank(of: Transaction, catalogue: Snapshot) -> str:
-    """The farthest stage reached."""
-    ranks = [rank for rank in (of.progress_rank, of.trouble_rank) if rank is not None]
-    farthest = max(ranks, default=0)
-    stages = catalogue.document.stages
-    return next(
-        (one.name for one in stages if (one.workflow_id, one.rank) == (of.workflow_id, farthest)),
-        "–",
-    )
+def _stage_name(of: Transaction, catalogue: Snapshot) -> str:
+    stage = farthest_stage(of, catalogue)
+    return stage.name if stage else wording.NOTHING
 
 
 def _event_row(of: Event, catalogue: Snapshot, zone: ZoneInfo, now: datetime) -> EventRow:

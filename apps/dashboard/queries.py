@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from apps.catalog.snapshot import Snapshot, Stage
 from apps.core.db import fetch_all
 from apps.telemetry.models import BusinessKey, Event, Transaction
 
@@ -16,9 +17,9 @@ EVENTS_SHOWN = 500
 # A journal row's id is made a moment after its received_at.
 RECEIPT_SLACK = timedelta(seconds=2)
 
-# The journal rows that brought a transaction's events: an event carries the row's source and time of
-# receipt, and a row's id starts with its time, so each receipt is one short range of the primary key.
-# Journal days are dropped after a while; then nothing is found.
+# The journal rows that brought a transaction's events: an event carries the row's source and time
+# of receipt, and a row's id starts with its time, so each receipt is a short range of the primary
+# key. Journal days are dropped after a while; then nothing is found.
 RECEIPTS = """
 SELECT b.id, b.received_at, b.events, b.state, b.folded_at, s.name AS source
   FROM unnest(%(sources)s::integer[], %(moments)s::timestamptz[], %(lowest)s::uuid[],
@@ -55,14 +56,6 @@ def transaction(*, facilities: Sequence[int], id: UUID) -> Transaction | None:
     return Transaction.objects.filter(pk=id, facility_id__in=facilities).first()
 
 
-def transaction_by_correlation(
-    *, facilities: Sequence[int], workflow_id: int, id: UUID, correlation_id: str
-) -> Transaction | None:
-    """The same by what its senders call it; `id` is derived from that."""
-    found = Transaction.objects.filter(pk=id, facility_id__in=facilities)
-    return found.filter(workflow_id=workflow_id, correlation_id=correlation_id).first()
-
-
 def events(of: Transaction) -> list[Event]:
     """Its events as they occurred. The bounds name the few partitions they lie in."""
     found = Event.objects.filter(
@@ -92,10 +85,19 @@ def receipts(found: Sequence[Event]) -> list[Receipt]:
     return fetch_all(RECEIPTS, params, row=Receipt)
 
 
+def farthest_stage(of: Transaction, catalogue: Snapshot) -> Stage | None:
+    """The farthest stage it reached, in success or in trouble."""
+    ranks = [rank for rank in (of.progress_rank, of.trouble_rank) if rank is not None]
+    key = (of.workflow_id, max(ranks, default=0))
+    return next(
+        (one for one in catalogue.document.stages if (one.workflow_id, one.rank) == key), None
+    )
+
+
 def open_transactions(
     *, facility_id: int, workflow_id: int, after: Mark | None
 ) -> list[Transaction]:
-    """What is open in a cell, oldest first; one more than a page, to know whether another follows."""
+    """What is open in a cell, oldest first; one more than a page, to know if another follows."""
     found = Transaction.objects.filter(
         workflow_id=workflow_id, facility_id=facility_id, state__lt=Transaction.State.COMPLETED
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from apps.catalog.snapshot import Snapshot
+from apps.catalog import models as catalog
+from apps.catalog.snapshot import Snapshot, System
 from apps.dashboard import wording
 from apps.telemetry.models import Event, Outcome, Transaction
 
@@ -57,6 +58,8 @@ OUTCOMES = {
     Outcome.MANUAL: Look("info", "user", "By hand", "f-info"),
     Outcome.CANCELLED: Look("mute", "circle-minus", "Cancelled", "f-line"),
 }
+# Lanes are narrow: a kind is shorter than a name.
+SYSTEM_KINDS = dict(catalog.System.Kind.choices)
 WAITING = Look("mute", "hand-stop", "", "f-line")
 STATES = {
     Transaction.State.IN_FLIGHT: Look("info", "progress", "In flight", ""),
@@ -94,6 +97,7 @@ class Lane:
     """One event: where, what, its bar, the wait before it, and its result."""
 
     system: str
+    system_name: str
     stage: str
     is_attempt: bool
     x: str
@@ -184,39 +188,40 @@ def _axis(of: Transaction, now: datetime) -> Axis:
 
 
 def _lanes(events: Sequence[Event], axis: Axis, catalogue: Snapshot) -> Iterator[Lane]:
-    systems = {system.id: system.name for system in catalogue.document.systems}
-    for before, event in zip([None, *events], events, strict=False):
+    """A lane per event; a system is named where the transaction enters it."""
+    before, before_system = None, None
+    for event in events:
         stage = catalogue.stages_by_id.get(event.stage_id)
-        is_attempt = before is not None and before.stage_id == event.stage_id
-        name = stage.name if stage else f"Stage {event.rank}"
-        system = systems.get(stage.system_id or 0, "") if stage else ""
-        same_system = before is not None and _system(before, catalogue) == _system(event, catalogue)
-        yield _lane(before, event, axis, "" if same_system else system, name, is_attempt)
+        system = _system(stage.system_id if stage else None, catalogue)
+        shown = system if system != before_system else None
+        yield _lane(before, event, axis, stage.name if stage else f"Stage {event.rank}", shown)
+        before, before_system = event, system
 
 
-def _system(event: Event, catalogue: Snapshot) -> int | None:
-    stage = catalogue.stages_by_id.get(event.stage_id)
-    return stage.system_id if stage else None
+def _system(id: int | None, catalogue: Snapshot) -> System | None:
+    return next((one for one in catalogue.document.systems if one.id == id), None)
 
 
 def _lane(
-    before: Event | None, event: Event, axis: Axis, system: str, name: str, is_attempt: bool
+    before: Event | None, event: Event, axis: Axis, stage: str, system: System | None
 ) -> Lane:
-    gap = event.occurred_at - before.occurred_at if before else timedelta()
-    end = axis.at(event.occurred_at)
-    start = axis.at(before.occurred_at) if before and not is_attempt else end
-    width = max(end - start, LEAST_WIDTH)
+    """Its bar reaches from the event before; a repeated attempt only waited until then."""
+    is_attempt = before is not None and before.stage_id == event.stage_id
+    gap = event.occurred_at - before.occurred_at if before else None
+    since = axis.at(before.occurred_at if before else event.occurred_at)
+    start = axis.at(event.occurred_at) if is_attempt else since
+    width = max(axis.at(event.occurred_at) - start, LEAST_WIDTH)
     look = OUTCOMES[Outcome(event.outcome)]
-    label = f"Attempt {event.attempt} after {wording.duration(gap)}" if is_attempt else name
     return Lane(
-        system,
-        label,
+        SYSTEM_KINDS[system.kind] if system else "",
+        system.name if system else "",
+        f"Attempt {event.attempt} after {wording.duration(gap)}" if is_attempt and gap else stage,
         is_attempt,
         f"{min(start, 100 - width):.2f}%",
         f"{width:.2f}%",
-        f"{axis.at(before.occurred_at):.2f}%" if before and is_attempt else "",
+        f"{since:.2f}%" if is_attempt else "",
         look,
-        _result(event, look, gap if before else None),
+        _result(event, look, gap),
     )
 
 
@@ -230,7 +235,7 @@ def _waiting(last: Event, axis: Axis, now: datetime) -> Lane:
     width = max(axis.at(max(now, last.occurred_at)) - start, LEAST_WIDTH)
     waited = wording.duration(max(now - last.occurred_at, timedelta()))
     label = "Waits for a person" if last.outcome in (3, 4) else "Waits for the next stage"
-    return Lane("", label, False, f"{start:.2f}%", f"{width:.2f}%", "", WAITING, waited)
+    return Lane("", "", label, False, f"{start:.2f}%", f"{width:.2f}%", "", WAITING, waited)
 
 
 def _ticks(axis: Axis, zone: ZoneInfo) -> list[Tick]:

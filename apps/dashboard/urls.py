@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from apps.dashboard import views
+from apps.dashboard import api, views
 from apps.dashboard.forms import SignInForm
 
 app_name = "dashboard"
@@ -25,6 +25,11 @@ urlpatterns = [
     path("flow/board/", views.flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", views.cell, name="cell"),
     path("transactions/<uuid:id>/", views.transaction, name="transaction"),
+    path(
+        "api/v1/transactions/<slug:workflow>/<path:correlation_id>",
+        api.transaction,
+        name="transaction-api",
+    ),
     path("status/strip/", views.strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),

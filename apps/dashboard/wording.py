@@ -5,29 +5,33 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from math import floor
 from zoneinfo import ZoneInfo
 
-STEPS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s"))
+MINUTE = 60
+STEPS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (MINUTE, "m", 1, "s"))
 SCALES = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+NOTHING = "\u2013"
+MINUS = "\u2212"
 NARROW = "\u202f"  # a narrow no-break space, between a figure and its unit
 
 
 def duration(length: timedelta | float) -> str:
-    """Two units at most: `3 h 10 m`, `61 s`, `0.4 s`."""
+    """Two units at most: `3 h 10 m`, `37 min`, `61 s`, `0.4 s`."""
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
-    for size, unit, below, smaller in STEPS:
-        if seconds >= size * (1 if size > 60 else 2):
-            whole, rest = divmod(int(seconds), size)
-            return f"{whole}{NARROW}{unit}" + (
-                f" {rest // below}{NARROW}{smaller}" if rest // below else ""
-            )
-    return f"{seconds:.0f}{NARROW}s" if seconds >= 10 else f"{seconds:.1f}{NARROW}s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f}{NARROW}s" if seconds >= 10 else f"{seconds:.1f}{NARROW}s"
+    size, unit, below, smaller = next(step for step in STEPS if seconds >= step[0])
+    whole, rest = divmod(int(seconds), size)
+    if size == MINUTE and (whole >= 10 or not rest):
+        return f"{whole}{NARROW}min"
+    part = f" {rest // below}{NARROW}{smaller}" if rest >= below else ""
+    return f"{whole}{NARROW}{unit}{part}"
 
 
 def latency(milliseconds: float | None) -> str:
     """One unit, two significant figures or so: `41 s`, `3.2 h`."""
     if milliseconds is None:
-        return "–"
+        return NOTHING
     seconds = milliseconds / 1000
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
         if seconds >= size * (1 if size in (1, 86_400) else 1.5):
             return f"{_brief(seconds / size)}{NARROW}{unit}"
     return f"{milliseconds:.0f}{NARROW}ms"
@@ -49,14 +53,14 @@ def count(number: int) -> str:
 
 def money(minor: int) -> str:
     """Exact: `$18,912.40`."""
-    sign = "−" if minor < 0 else ""
+    sign = MINUS if minor < 0 else ""
     return f"{sign}${Decimal(abs(minor)).scaleb(-2):,.2f}"
 
 
 def brief_money(minor: int) -> str:
     """For tiles: `$1.24M`."""
     amount = Decimal(abs(minor)).scaleb(-2)
-    sign = "−" if minor < 0 else ""
+    sign = MINUS if minor < 0 else ""
     for size, unit in SCALES:
         if amount >= size:
             shown = (amount / size).quantize(Decimal("0.01"), ROUND_HALF_EVEN)

@@ -43,8 +43,8 @@ def quantile(counts: Sequence[int], fraction: float) -> float | None:
 def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[float | None]:
     """`quantile` of several fractions, highest first, read from the top of the packed text.
 
-    High quantiles lie in the first few buckets from the top, so a page of hundreds of cells does not
-    decode the rest. `total` is the number of latencies, which the rollups carry beside the histogram.
+    High quantiles lie in the first few buckets from the top, so a page of hundreds of cells does
+    not decode the rest. `total`, the number of latencies, stands beside the histogram in rollups.
     """
     if total <= 0:
         return [None] * len(fractions)

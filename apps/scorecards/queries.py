@@ -1,7 +1,7 @@
 """The scorecard reader: any window of any cells, from the rollups alone.
 
-One statement adds the rows that make up the window (see `windows`), the deltas that no compaction has
-taken up yet, and the backlog, so every figure of an answer belongs to one state of the database.
+One statement adds the rows that make up the window (see `windows`), the deltas that no compaction
+has taken up yet, and the backlog, so every figure of an answer is of one state of the database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
 from apps.scorecards.windows import Piece, Window, facility_pieces, snapped
 
-# `piece` says which rows belong to the window at each facility; `span` is its envelope, so that each
-# part of the window is one range of the primary key (grain, bucket, ...) for all facilities together;
+# `piece` says which rows belong to the window at each facility; `span` is its envelope, so that
+# each part of the window is one range of the primary key (grain, bucket, ...) for all facilities;
 # OFFSET 0 keeps the planner from turning the few ranges into one scan of every row.
 FLOW = """
 WITH piece AS (
@@ -23,11 +23,12 @@ WITH piece AS (
                          %(starts)s::timestamptz[], %(ends)s::timestamptz[])
         AS piece (slot, grain, facility_id, starts_at, ends_at)
 ), span AS (
-    SELECT slot, grain, min(starts_at) AS starts_at, max(ends_at) AS ends_at FROM piece GROUP BY 1, 2
+    SELECT slot, grain, min(starts_at) AS starts_at, max(ends_at) AS ends_at
+      FROM piece GROUP BY 1, 2
 ), counted AS (
     SELECT r.workflow_id, r.facility_id, r.events, r.started, r.settled, r.completed, r.failed,
-           r.dead_lettered, r.retried, r.manual_touches, r.met, r.breached, r.excluded, r.business_met,
-           r.business_breached, r.business_excluded, r.amount_started, r.amount_settled,
+           r.dead_lettered, r.retried, r.manual_touches, r.met, r.breached, r.excluded,
+           r.business_met, r.business_breached, r.business_excluded, r.amount_started, r.amount_settled,
            r.amount_completed, r.latencies, r.latency_histogram
       FROM span
      CROSS JOIN LATERAL (
@@ -46,23 +47,35 @@ WITH piece AS (
      WHERE bucket >= %(start)s AND bucket < %(end)s
        AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
 ), flow AS (
-    SELECT workflow_id, facility_id, sum(events) AS events, sum(started) AS started,
-           sum(settled) AS settled, sum(completed) AS completed, sum(failed) AS failed,
-           sum(dead_lettered) AS dead_lettered, sum(retried) AS retried,
-           sum(manual_touches) AS manual_touches, sum(met) AS met, sum(breached) AS breached,
-           sum(excluded) AS excluded, sum(business_met) AS business_met,
-           sum(business_breached) AS business_breached, sum(business_excluded) AS business_excluded,
-           sum(amount_started) AS amount_started, sum(amount_settled) AS amount_settled,
-           sum(amount_completed) AS amount_completed, sum(latencies) AS latencies,
+    -- Back to bigint: sums of bigint are numeric, and summing those again is slow.
+    SELECT workflow_id, facility_id,
+           sum(events)::bigint AS events,
+           sum(started)::bigint AS started,
+           sum(settled)::bigint AS settled,
+           sum(completed)::bigint AS completed,
+           sum(failed)::bigint AS failed,
+           sum(dead_lettered)::bigint AS dead_lettered,
+           sum(retried)::bigint AS retried,
+           sum(manual_touches)::bigint AS manual_touches,
+           sum(met)::bigint AS met,
+           sum(breached)::bigint AS breached,
+           sum(excluded)::bigint AS excluded,
+           sum(business_met)::bigint AS business_met,
+           sum(business_breached)::bigint AS business_breached,
+           sum(business_excluded)::bigint AS business_excluded,
+           sum(amount_started)::bigint AS amount_started,
+           sum(amount_settled)::bigint AS amount_settled,
+           sum(amount_completed)::bigint AS amount_completed,
+           sum(latencies)::bigint AS latencies,
            sum(latency_histogram) AS latency_histogram
       FROM counted GROUP BY 1, 2
 ), """
 
 # What is open now. The oldest is one probe of the partial index transaction_open per cell.
 BACKLOG_NOW = """standing AS (
-    SELECT workflow_id, facility_id, sum(open) AS open, sum(overdue) AS overdue,
-           sum(business_overdue) AS business_overdue, sum(troubled) AS troubled,
-           sum(amount_open) AS amount_open, sum(amount_at_risk) AS amount_at_risk
+    SELECT workflow_id, facility_id, sum(open)::bigint AS open, sum(overdue)::bigint AS overdue,
+           sum(business_overdue)::bigint AS business_overdue, sum(troubled)::bigint AS troubled,
+           sum(amount_open)::bigint AS amount_open, sum(amount_at_risk)::bigint AS amount_at_risk
       FROM (SELECT workflow_id, facility_id, open, overdue, business_overdue, troubled,
                    amount_open, amount_at_risk FROM scorecards_backlog
              UNION ALL
@@ -95,8 +108,8 @@ BACKLOG_THEN = """standing AS (
 ), backlog AS (
     SELECT workflow_id, facility_id, count(*) AS open, count(*) FILTER (WHERE overdue) AS overdue,
            count(*) FILTER (WHERE business_overdue) AS business_overdue,
-           count(*) FILTER (WHERE troubled) AS troubled, sum(amount) AS amount_open,
-           COALESCE(sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled), 0)
+           count(*) FILTER (WHERE troubled) AS troubled, sum(amount)::bigint AS amount_open,
+           COALESCE(sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled), 0)::bigint
                AS amount_at_risk,
            min(first_at) AS oldest_at
       FROM standing GROUP BY 1, 2
@@ -158,7 +171,8 @@ SELECT bucket, workflow_id, facility_id, sum(events)::bigint AS events,
        sum(dead_lettered)::bigint AS dead_lettered, sum(retried)::bigint AS retried,
        sum(manual_touches)::bigint AS manual_touches, sum(met)::bigint AS met,
        sum(breached)::bigint AS breached, sum(excluded)::bigint AS excluded,
-       sum(business_met)::bigint AS business_met, sum(business_breached)::bigint AS business_breached,
+       sum(business_met)::bigint AS business_met,
+       sum(business_breached)::bigint AS business_breached,
        sum(business_excluded)::bigint AS business_excluded,
        sum(amount_started)::bigint AS amount_started, sum(amount_settled)::bigint AS amount_settled,
        sum(amount_completed)::bigint AS amount_completed, sum(latencies)::bigint AS latencies,
@@ -170,7 +184,7 @@ SELECT bucket, workflow_id, facility_id, sum(events)::bigint AS events,
 """
 
 # Everything received before this moment is in the figures. The first waiting row is the oldest: the
-# journal's keys are ordered by time, and the partial index ingest_batch_waiting holds only what waits.
+# journal's keys are ordered by time, and the index ingest_batch_waiting holds only what waits.
 WATERMARK = """
 SELECT COALESCE((SELECT received_at FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 1),
                 now())
@@ -187,7 +201,8 @@ WITH lately AS (
 )
 SELECT workflow_id, facility_id, sum(events)::bigint AS usual
   FROM scorecards_rollup
- WHERE grain = 1 AND bucket >= %(since)s - interval '7 days' AND bucket < %(now)s - interval '7 days'
+ WHERE grain = 1 AND bucket >= %(since)s - interval '7 days'
+   AND bucket < %(now)s - interval '7 days'
    AND facility_id = ANY(%(facility_ids)s)
    AND (workflow_id, facility_id) NOT IN (SELECT * FROM lately)
  GROUP BY 1, 2
@@ -261,7 +276,7 @@ class Cell(Flow):
     oldest_at: datetime | None
 
     def is_censored(self, fraction: float) -> bool:
-        """Whether so many are late and still open that the true quantile lies above the shown one."""
+        """Whether so many are late and still open that the quantile is only a lower bound."""
         return self.overdue > (1 - fraction) * (self.latencies + self.overdue)
 
 

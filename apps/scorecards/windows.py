@@ -1,8 +1,8 @@
 """Windows of time, and the rollup rows that add up to exactly one of them.
 
-A window is cut to whole minutes, the finest grain. A long one is made of facility-local days in the
-middle, hours around them and minutes at the edges, so 90 days cost about a hundred rows a cell and are
-still exact to the minute.
+A window is cut to whole minutes, the finest grain. A long one is made of facility-local days in
+the middle, hours around them and minutes at the edges, so 90 days cost about a hundred rows a cell
+and are still exact to the minute.
 """
 
 from collections.abc import Iterable, Mapping
@@ -126,6 +126,6 @@ def _midnight_from(moment: datetime, zone: str) -> datetime:
 
 
 def _midnight(local: datetime) -> datetime:
-    """Where the local day begins, read as PostgreSQL reads a midnight that is skipped or repeated."""
+    """Where the local day begins; a skipped or repeated midnight is read as PostgreSQL does."""
     start = local.replace(hour=0, minute=0, second=0, microsecond=0)
     return max(start.replace(fold=fold).astimezone(UTC) for fold in (0, 1))

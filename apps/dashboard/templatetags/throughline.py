@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
+from apps.accounts.roles import ROLES
 from apps.dashboard import wording
 from apps.dashboard.scope import SITES, scope_of
 from apps.dashboard.strip import strip_of
@@ -57,7 +58,9 @@ def initials(user: User) -> str:
 @register.filter
 def role(user: User) -> str:
     """What a person is here, in words."""
-    names = [group.name for group in user.groups.all()]
+    names = [
+        ROLES[group.name].name if group.name in ROLES else group.name for group in user.groups.all()
+    ]
     return ", ".join(names) or ("Superuser" if user.is_superuser else "No role yet")
 
 

@@ -1,4 +1,4 @@
-"""`manage.py vendor_assets`: fetch the pinned third-party files of the pages again, or check them."""
+"""`manage.py vendor_assets`: fetch the third-party files of the pages again, or check them."""
 
 from argparse import ArgumentParser
 from typing import Any
