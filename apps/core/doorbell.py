@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 
-from celery import current_app
 from django.db import transaction
 
 log = logging.getLogger(__name__)
@@ -47,8 +46,12 @@ def _publish_forever() -> None:
 
 
 def _publish() -> bool:
+    # Here, not above: Celery and its Redis client weigh 30 MiB, which a process that never rings
+    # (the sweeper, as a rule) need not carry.
+    from config.celery import app
+
     try:
-        current_app.send_task(FOLD, expires=5, ignore_result=True)
+        app.send_task(FOLD, expires=5, ignore_result=True)
     except Exception as error:
         log.warning("doorbell: broker unavailable (%s)", type(error).__name__)
         return False
