@@ -37,18 +37,29 @@ STOP_THE_BELT = "SELECT pg_advisory_xact_lock(hashtext('pipeline.belt'))"
 
 
 def fold_waiting(*, seconds: float = 5.0) -> int:
-    """Fold until nothing waits or the time is used up; return how many events were taken up."""
+    """Fold what waits and bring the rollups up to date; return how many events were taken up."""
+    events = fold_journal(seconds=seconds)
+    compact_deltas()
+    return events
+
+
+def fold_journal(*, seconds: float = 5.0) -> int:
+    """Fold until nothing waits or the time is used up; return how many events were taken up.
+
+    Readers add the deltas themselves, so compaction is left to those who come once a second: a cell
+    then moves once, however many folds touched it.
+    """
     deadline = time.monotonic() + seconds
     events = 0
-    while time.monotonic() < deadline:
-        taken = fold_once()
-        if not taken:
-            break
+    while time.monotonic() < deadline and (taken := fold_once()):
         events += taken
-        scorecards.compact()
+    return events
+
+
+def compact_deltas() -> None:
+    """Bring the rollups up to date, if anything waits."""
     if scorecards.deltas_wait():
         scorecards.compact()
-    return events
 
 
 def fold_once() -> int:

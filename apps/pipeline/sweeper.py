@@ -38,6 +38,7 @@ def sweep_forever(stop: threading.Event) -> None:
     """Run until told to stop. A database that is away is waited for, not given up on."""
     duties = [
         Duty(fold_forgotten, LOOK_EVERY),
+        Duty(services.compact_deltas, 1.0),
         Duty(services.sweep_due, 1.0),
         Duty(redrive_quarantine, 2.0),
         Duty(scorecards.take_snapshot, 60.0),
@@ -55,8 +56,6 @@ def sweep_forever(stop: threading.Event) -> None:
 
 
 def fold_forgotten() -> None:
-    """Fold rows no worker took up, and roll up deltas no compaction found."""
+    """Fold rows no worker took up."""
     if journal.lag().oldest_seconds > PATIENCE_SECONDS:
-        services.fold_waiting()
-    elif scorecards.deltas_wait():
-        scorecards.compact()
+        services.fold_journal()

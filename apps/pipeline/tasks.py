@@ -9,7 +9,7 @@ from apps.telemetry.services import redrive_quarantine
 @shared_task(name="pipeline.fold")
 def fold() -> None:
     """Fold what waits in the journal."""
-    services.fold_waiting()
+    services.fold_journal()
 
 
 @shared_task(name="pipeline.sweep")
