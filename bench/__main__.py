@@ -12,7 +12,7 @@ from bench.bench import Bench  # noqa: E402
 from bench.instance import Instance  # noqa: E402
 from bench.report import Figure, keep, table  # noqa: E402
 
-NAMES = ("accept", "fold", "system", "cpu", "visible")
+NAMES = ("accept", "fold", "workers", "system", "cpu", "visible", "reading", "growth")
 
 
 def main() -> int:

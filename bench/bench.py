@@ -1,4 +1,4 @@
-"""What every figure is given: the product at hand, the network to speak for, and how thorough to be."""
+"""What every figure is given: the product at hand, whom to speak for, how thorough to be."""
 
 import itertools
 from dataclasses import dataclass, field

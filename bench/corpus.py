@@ -18,6 +18,7 @@ STAGES = 4
 TEMPLATES = 8
 # How many bodies lie between two stages of one transaction.
 LAG = 3
+_ENDLESS = 2**48
 OUTCOMES = ["ok"] * 90 + ["retry"] * 4 + ["failed"] * 3 + ["manual"] * 2 + ["dead_letter"]
 ERROR = {"standard": "http", "code": "503", "location": "/claims"}
 _NOW = "@now@" + "." * 19
@@ -61,11 +62,17 @@ def network() -> Network:
 
 @dataclass
 class Bodies:
-    """An endless series of request bodies, no event twice. `series` tells two of them apart."""
+    """An endless series of request bodies, no event twice. `series` tells two of them apart.
+
+    Without a lag every body holds all stages of its transactions; with few `groups` (a multiple of
+    TEMPLATES) the bodies keep returning to the same transactions.
+    """
 
     network: Network
     batch: int
     series: int
+    lag: int = LAG
+    groups: int = _ENDLESS
     made: int = 0
     moments: list[str] = field(default_factory=list)
     templates: list[bytes] = field(default_factory=list)
@@ -74,8 +81,8 @@ class Bodies:
         chance = random.Random(self.series)
         count = TEMPLATES if self.batch > 1 else TEMPLATES * STAGES
         self.templates = [
-            _template(self.network, self.batch, self.series, number, chance)
-            for number in range(count)
+            json.dumps(events if self.batch > 1 else events[0]).encode()
+            for events in (self._template(number, chance) for number in range(count))
         ]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -89,15 +96,42 @@ class Bodies:
         body = body.replace(_NOW.encode(), _timestamp(now))
         body = body.replace(_BODY.encode(), b"%012x" % number)
         for stage in range(STAGES):
-            group = number - number % STAGES if self.batch == 1 else number - stage * LAG
-            moment = self.moments[max(0, group)]
+            group = self._group(number, stage)
+            moment = self.moments[group if group < number and self.groups == _ENDLESS else 0]
             body = body.replace(_moment_of(stage), moment.encode())
-            body = body.replace(_group_of(stage), b"%012x" % (group % 2**48))
+            body = body.replace(_group_of(stage), b"%012x" % group)
         return body
+
+    def _group(self, number: int, stage: int) -> int:
+        """The transactions that this body moves to this stage."""
+        behind = number % STAGES if self.batch == 1 else stage * self.lag
+        return (number - behind) % self.groups
+
+    def _template(self, number: int, chance: random.Random) -> list[dict[str, object]]:
+        return [self._event(number, index, chance) for index in range(self.batch)]
 
     def take(self, count: int) -> list[bytes]:
         """The next bodies, made now."""
         return [next(self) for _ in range(count)]
+
+    def _event(self, number: int, index: int, chance: random.Random) -> dict[str, object]:
+        """Transaction k of a group keeps its workflow and facility through all of its stages."""
+        k, stage = index // STAGES, (number if self.batch == 1 else index) % STAGES
+        home = self._group(number, stage) % (TEMPLATES * STAGES if self.batch == 1 else TEMPLATES)
+        place = random.Random(f"{home} {k}")
+        leg = place.choice(self.network.legs)
+        series, moment, group = self.series & 0xFFF, _moment_of(stage), _group_of(stage).decode()
+        return {
+            "specversion": "1.0",
+            "id": f"{_moment_of(0).decode()}-7{index & 0xFFF:03x}-8{series:03x}-{_BODY}",
+            "source": f"/network/{leg.workflow}",
+            "type": "throughline.stage.v1",
+            "time": _NOW,
+            "subject": f"{moment.decode()}-7{k & 0xFFF:03x}-9{series:03x}-{group}",
+            "data": _data(
+                leg, place.choice(self.network.facilities), stage, f"{k:03x}{group}", chance
+            ),
+        }
 
 
 def _moment_of(stage: int) -> bytes:
@@ -106,35 +140,6 @@ def _moment_of(stage: int) -> bytes:
 
 def _group_of(stage: int) -> bytes:
     return b"@group%d@...." % stage
-
-
-def _template(
-    network: Network, batch: int, series: int, number: int, chance: random.Random
-) -> bytes:
-    events = [
-        _event(network, batch, series, index, number, chance) for index in range(batch)
-    ]
-    return json.dumps(events if batch > 1 else events[0]).encode()
-
-
-def _event(
-    network: Network, batch: int, series: int, index: int, number: int, chance: random.Random
-) -> dict[str, object]:
-    """Transaction k of a group keeps its workflow and facility through all of its stages."""
-    k, stage = index // STAGES, (number if batch == 1 else index) % STAGES
-    home = number // STAGES if batch == 1 else (number - stage * LAG) % TEMPLATES
-    place = random.Random(f"{home} {k}")
-    leg = network.legs[place.randrange(len(network.legs))]
-    moment, group = _moment_of(stage).decode(), _group_of(stage).decode()
-    return {
-        "specversion": "1.0",
-        "id": f"{_moment_of(0).decode()}-7{index & 0xFFF:03x}-8{series & 0xFFF:03x}-{_BODY}",
-        "source": f"/network/{leg.workflow}",
-        "type": "throughline.stage.v1",
-        "time": _NOW,
-        "subject": f"{moment}-7{k & 0xFFF:03x}-9{series & 0xFFF:03x}-{group}",
-        "data": _data(leg, place.choice(network.facilities), stage, f"{k:03x}{group}", chance),
-    }
 
 
 def _data(

@@ -30,9 +30,7 @@ def fill(bodies: Bodies, posts: int, sender: Sender) -> list[object]:
     headers = {"content-type": media_type}
     reader = reader_for(media_type, headers)
     assert reader
-    return [
-        accept(reader(body, headers), sender=sender).batch for body in bodies.take(posts)
-    ]
+    return [accept(reader(body, headers), sender=sender).batch for body in bodies.take(posts)]
 
 
 def events_of(rows: Iterable[object]) -> list[CanonicalEvent]:

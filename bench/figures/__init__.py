@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from bench.bench import Bench
-from bench.figures import accept, cpu, fold, system, visible
+from bench.figures import accept, cpu, fold, growth, reading, system, visible, workers
 from bench.report import Figure
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
@@ -12,4 +12,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "system": system.measure,
     "cpu": cpu.measure,
     "visible": visible.measure,
+    "reading": reading.measure,
+    "growth": growth.measure,
+    "workers": workers.measure,
 }

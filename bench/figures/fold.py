@@ -1,26 +1,33 @@
 """Fold: from journal rows to rollups (claim, decode, dedupe, transactions, deltas, compaction),
-against COPY of the same events. Both tables grow in step."""
+against COPY of the same events. Both tables grow in step.
 
-from collections.abc import Iterator
+Two workers fold, as many as the product starts. COPY stays one connection: a fold shares its cores
+with its own Python.
+"""
 
-from apps.pipeline import services
+from collections.abc import Iterator, Sequence
+from subprocess import Popen
+
 from bench import copying, journal
 from bench.bench import Bench
-from bench.paired import paired, seconds
+from bench.folder import fold_together, folders
+from bench.paired import paired
 from bench.report import Figure
 
 GOALS = {1_000: 0.5, 100: 0.5}
+WORKERS = 2
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    for batch, goal in GOALS.items():
-        copying.make_table()
-        yield _figure(bench, batch, goal)
+    with folders(WORKERS) as crew:
+        for batch, goal in GOALS.items():
+            copying.make_table()
+            yield _figure(bench, crew, batch, goal)
 
 
-def _figure(bench: Bench, batch: int, goal: float) -> Figure:
+def _figure(bench: Bench, crew: Sequence[Popen[bytes]], batch: int, goal: float) -> Figure:
     bodies, sender = bench.bodies(batch), journal.new_sender()
-    events = bench.scaled(60_000, 20_000)
+    events = bench.scaled(120_000, 40_000)
     texts: dict[int, list[bytes]] = {}
 
     def prepare(turn: int) -> None:
@@ -35,10 +42,10 @@ def _figure(bench: Bench, batch: int, goal: float) -> Figure:
 
     def folded(turn: int) -> float:
         prepare(turn)
-        return events / seconds(lambda: services.fold_waiting(seconds=600))
+        return fold_together(crew)
 
     prepare(-1)
-    services.fold_waiting(seconds=600)  # a new connection makes its session tables
+    fold_together(crew)
     pair = paired(folded, copied, pairs=bench.scaled(7, 2))
     return Figure.at_least(
         f"journal to rollup, rows of {batch:,}", pair.value, "events/s", pair.limit, goal,

@@ -71,17 +71,17 @@ def _probe(bench: Bench, url: str, key: str, *, until: float) -> Iterator[float]
     cell = "/api/v1/scorecards?" + urlencode(
         {"window": "1h", "workflow": leg.workflow, "facility": facility}
     )
-    token = issue_token(user=_reader())
+    token = issue_token(user=reader())
     with (
         Connection(url, {"Authorization": f"Bearer {key}"}) as sender,
-        Connection(url, {"Authorization": f"Bearer {token}"}) as reader,
+        Connection(url, {"Authorization": f"Bearer {token}"}) as asker,
     ):
         while (began := time.monotonic()) < until:
-            known = _started(reader, cell)
+            known = _started(asker, cell)
             posted = time.perf_counter()
             answer = sender.post(PATH, next(probes), content_type(1))
             assert answer.status == 202, answer
-            _wait_for(reader, cell, known)
+            _wait_for(asker, cell, known)
             yield time.perf_counter() - posted
             time.sleep(max(0.0, began + PROBE_EVERY_SECONDS - time.monotonic()))
 
@@ -92,21 +92,21 @@ def _probes(leg: Leg, facility: str, series: int) -> Iterator[bytes]:
     return itertools.islice(bodies, 0, None, 4)
 
 
-def _wait_for(reader: Connection, cell: str, known: int) -> None:
+def _wait_for(asker: Connection, cell: str, known: int) -> None:
     end = time.monotonic() + GIVE_UP_SECONDS
-    while _started(reader, cell) <= known:
+    while _started(asker, cell) <= known:
         if time.monotonic() > end:
             raise TimeoutError("a posted event does not appear on the scorecard")
         time.sleep(ASK_EVERY_SECONDS)
 
 
-def _started(reader: Connection, cell: str) -> int:
-    answer = reader.get(cell)
+def _started(asker: Connection, cell: str) -> int:
+    answer = asker.get(cell)
     assert answer.status == 200, answer
     return sum(one["started"] for one in msgspec.json.decode(answer.body)["cells"])
 
 
-def _reader() -> User:
+def reader() -> User:
     """Someone who may see everything."""
     user, _ = User.objects.get_or_create(
         username="bench", defaults={"is_superuser": True, "is_staff": True}

@@ -1,0 +1,86 @@
+"""The scorecard API and the matrix page with 90 days of history, beside a tenth of it.
+
+Asked over HTTP on a kept connection, one question at a time, the two histories in turns; what a
+question takes includes the client's share, a fraction of a millisecond.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+
+from apps.accounts.services import issue_token
+from bench import history
+from bench.bench import Bench
+from bench.client import Connection
+from bench.figures.visible import reader
+from bench.paired import quantile
+from bench.report import Figure
+
+MOST_MS = 50.0
+GOAL = 1.3
+API, PAGE = "api", "page"
+QUESTIONS = [
+    ("scorecard API, 24 h", API, "/api/v1/scorecards?window=24h"),
+    ("scorecard API, 90 d", API, "/api/v1/scorecards?window=90d"),
+    ("matrix page, 24 h", PAGE, "/flow/?window=24h"),
+    ("matrix page, 90 d", PAGE, "/flow/?window=90d"),
+]
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    small, large = (history.ensure(bench.instance, size) for size in (bench.size // 10, bench.size))
+    with _asking(bench, small) as few, _asking(bench, large) as many:
+        for name, kind, path in QUESTIONS:
+            yield from _figures(bench, name, path, few[kind], many[kind])
+
+
+@contextmanager
+def _asking(bench: Bench, database: str) -> Iterator[dict[str, Connection]]:
+    """A web process on this history, and a connection to it for programs and for people."""
+    with bench.instance.running("web", database=database) as product, ExitStack() as stack:
+        yield {
+            kind: stack.enter_context(Connection(product.url, headers))
+            for kind, headers in _doors(database).items()
+        }
+
+
+def _figures(
+    bench: Bench, name: str, path: str, few: Connection, many: Connection
+) -> Iterator[Figure]:
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(bench.scaled(200, 20) + 5):
+        for connection, found in zip((few, many), times, strict=True):
+            asked = _ask(connection, path)
+            if turn >= 5:  # the first questions fill caches
+                found.append(asked)
+    fewer, more = (quantile(found, 0.95) * 1e3 for found in times)
+    yield Figure.at_most(
+        f"{name}, p95", more, "ms", MOST_MS, note=f"p50 {quantile(times[1], 0.5) * 1e3:.1f} ms"
+    )
+    yield Figure.at_most(f"{name}, p95 beside a tenth", more, "ms", fewer, GOAL)
+
+
+def _ask(connection: Connection, path: str) -> float:
+    began = time.perf_counter()
+    answer = connection.get(path)
+    assert answer.status == 200, (path, answer.status)
+    return time.perf_counter() - began
+
+
+def _doors(database: str) -> dict[str, dict[str, str]]:
+    """A program's token and a person's session, both of someone who may see everything."""
+    with history.using(database):
+        user = reader()
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.create()
+        return {
+            API: {"Authorization": f"Bearer {issue_token(user=user)}"},
+            PAGE: {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"},
+        }
