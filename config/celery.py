@@ -8,8 +8,6 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import celeryd_init, setup_logging, task_prerun
 from django.db import close_old_connections
-from kombu.transport import redis as kombu_redis
-from redis.exceptions import ConnectionError as BrokerLost
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -19,10 +17,6 @@ app.autodiscover_tasks()
 
 # Celery warns root about pickled tasks from strangers; ours are JSON, without arguments.
 warnings.filterwarnings("ignore", category=SecurityWarning)
-
-# The versions whose workers exit when Redis dies under them; tests/house/test_celery.py fails on
-# any other, so that the patch below is removed with the fault.
-FAULTY = {"celery": "5.7.0", "kombu": "5.7.0"}
 
 
 @celeryd_init.connect
@@ -41,24 +35,3 @@ def leave_dead_connections(**_: Any) -> None:
 @setup_logging.connect
 def keep_django_logging(**_: Any) -> None:
     """Connected so that Celery leaves the JSON logs of the settings alone."""
-
-
-def survive_lost_broker() -> None:
-    """Make a connection error of what Celery 5.7.0 turns into the end of the worker.
-
-    After a lost connection it collects the transport and then closes it; closing restores unacked
-    messages, which asks the collected transport for its host and raises AttributeError. Celery
-    recovers from connection errors, and only from those.
-    """
-    channel: Any = kombu_redis.Channel
-    original = channel._connparams
-
-    def connparams(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.connection.client is None:
-            raise BrokerLost("the transport is already collected")
-        return original(self, *args, **kwargs)
-
-    channel._connparams = connparams
-
-
-survive_lost_broker()

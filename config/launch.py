@@ -40,7 +40,7 @@ from config.supervisor import (
 
 STOP_SECONDS = 100.0
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-BACKFILL = ["--days", "3", "--scale", "0.05"]
+BACKFILL = ["--days", "3", "--scale", "0.1"]
 
 
 @dataclass(frozen=True)
@@ -206,17 +206,22 @@ def programs(choices: Choices, base: dict[str, str]) -> list[Program]:
         told = {**base, "THROUGHLINE_PROCESS": name}
         return Program(name, command(python(*words), told), **more)
 
-    celery = ("-m", "celery", "--quiet", "-A", "config.celery")
+    celery = ("-m", "celery", "--quiet", "-A")
     return [
         program("web", *web_words(choices), is_ready=answers(f"{choices.url}/healthz")),
-        program("worker", *celery, "worker", "--loglevel=INFO", "--pool=prefork",
-                f"--concurrency={os.environ.get('THROUGHLINE_WORKER_PROCESSES', '2')}",
+        program("worker", *celery, "config.celery", "worker", "--loglevel=INFO", "--pool=prefork",
+                f"--concurrency={os.environ.get('THROUGHLINE_WORKER_PROCESSES', '1')}",
                 "--without-gossip", "--without-mingle", grace=20.0),
         # Not the scheduler that keeps a file: its two entries may start anew with the process.
-        program("beat", *celery, "beat", "--loglevel=WARNING", "--pidfile=",
+        program("beat", *celery, "config.beat", "beat", "--loglevel=WARNING", "--pidfile=",
                 "--scheduler=celery.beat:Scheduler"),
         program("sweep", "manage.py", "sweep"),
     ]  # fmt: skip
+
+
+def worker_processes() -> str:
+    """Half the cores, since the web and PostgreSQL want theirs and the sweeper folds too."""
+    return os.environ.get("THROUGHLINE_WORKER_PROCESSES") or str(max(1, (os.cpu_count() or 2) // 2))
 
 
 def web_words(choices: Choices) -> list[str]:

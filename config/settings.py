@@ -189,6 +189,7 @@ STORAGES = {
 # -- Celery: doorbells only, so losing any of them costs nothing (docs/operations.md) ------------
 
 CELERY_BROKER_URL = os.environ.get("REDIS_URL") or embedded.redis_url()
+CELERY_IMPORTS = ["config.lost_broker"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_DEFAULT_QUEUE = "bell"

@@ -1,5 +1,7 @@
 """Celery is wired as a doorbell: it may lose anything and must block nobody."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 
 import psycopg
@@ -11,12 +13,13 @@ from django.db import connection
 from kombu.transport import redis as kombu_redis
 from redis.exceptions import ConnectionError as BrokerLost
 
-from config.celery import FAULTY, app
+from config.celery import app
+from config.lost_broker import FAULTY
 
 
 def test_the_patch_is_removed_once_a_release_without_the_fault_is_used():
     assert {name: version(name) for name in FAULTY} == FAULTY, (
-        "config/celery.py patches a fault of these versions: check whether the new ones still "
+        "config/lost_broker.py patches a fault of these versions: check whether the new ones still "
         "have it (kill Redis under a busy worker ten times), then remove the patch or raise FAULTY"
     )
 
@@ -43,6 +46,21 @@ def test_every_periodic_bell_expires_before_two_more_are_due():
 def test_every_periodic_bell_has_its_task():
     app.loader.import_default_modules()
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= app.tasks.keys()
+
+
+def test_workers_load_the_patch():
+    assert "config.lost_broker" in settings.CELERY_IMPORTS
+
+
+def test_the_beat_shares_the_settings_but_does_without_django():
+    code = (
+        "import sys; from config.beat import app; print(app.conf.task_default_queue,"
+        " len(app.conf.beat_schedule), 'apps.pipeline' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["bell", str(len(settings.CELERY_BEAT_SCHEDULE)), "False"]
 
 
 def test_tasks_keep_no_results_and_acknowledge_early():
