@@ -5,7 +5,6 @@ the middle, hours around them and minutes at the edges, so 90 days cost about a 
 and are still exact to the minute.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -26,6 +25,9 @@ NAMED = {
 }
 # Below this, hours are few enough and days would only add edges.
 HOURS_ONLY = timedelta(hours=48)
+# Minutes, hours, minutes, days, minutes, hours, minutes: the longest way to make up a window. The
+# inner minutes are for zones whose midnight is not on a full hour.
+SLOTS = 7
 # Older minutes are dropped (a day of margin for the job that drops them).
 MINUTES_KEPT = timedelta(days=MINUTE_DAYS - 1)
 FURTHEST_BACK = timedelta(days=HOUR_DAYS - 1)
@@ -76,12 +78,6 @@ def pieces(window: Window, zone: str) -> list[Piece]:
         return _by_hours(0, window.start, window.end)
     day = Piece(3, Rollup.Grain.DAY, first, last)
     return [*_by_hours(0, window.start, first), day, *_by_hours(4, last, window.end)]
-
-
-def facility_pieces(window: Window, zones: Mapping[int, str]) -> Iterable[tuple[int, Piece]]:
-    """The pieces of every facility; those of one zone are worked out once."""
-    by_zone = {zone: pieces(window, zone) for zone in set(zones.values())}
-    return ((facility, piece) for facility, zone in zones.items() for piece in by_zone[zone])
 
 
 def snapped(window: Window, grain: int, zone: str) -> tuple[datetime, datetime]:
