@@ -110,9 +110,11 @@ class Command(BaseCommand):
         if not stop.is_set():
             progress.close()
         tally = simulation.outlet.tally
+        # The same id with other content: the world, or the product's token key, was changed.
+        conflicts = f", {tally.conflicts:,} in conflict" if tally.conflicts else ""
         self._say(
             f"{tally.sent:,} sent: {tally.stored:,} stored, {tally.duplicates:,} known already, "
-            f"{tally.rejected:,} quarantined"
+            f"{tally.rejected:,} quarantined{conflicts}"
         )
 
     def _list_incidents(self) -> None:
