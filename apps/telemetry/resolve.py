@@ -7,7 +7,7 @@ so the way of a good stage event is a handful of dictionary look-ups and three h
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -26,8 +26,8 @@ from apps.telemetry.refusals import Code, Refused
 from apps.telemetry.tokens import (
     BusinessKey,
     business_key,
-    is_kind,
-    is_personal,
+    is_business_kind,
+    is_word,
     looks_personal,
     record_token,
 )
@@ -35,9 +35,9 @@ from apps.telemetry.tokens import (
 OUTCOMES = {"ok": 1, "retry": 2, "failed": 3, "dead_letter": 4, "manual": 5, "cancelled": 6}
 AMOUNT_KINDS = {"gross": 1, "expected_net": 2, "paid": 3}
 
-# Thirteen digits and two decimals; more of either raises instead of rounding.
-_MONEY = Context(prec=15, traps=[Inexact, InvalidOperation])
-_CENT = Decimal("0.01")
+# Fifteen digits of minor units; whatever does not fit raises instead of rounding.
+_MONEY = Context(prec=15, Emax=14, traps=[Inexact, InvalidOperation, Overflow])
+_MINOR = Decimal(100)
 _UNWANTED = re.compile(r"[^A-Za-z0-9 ._:;/^*#+()\[\]-]")
 _EARLIEST_YEAR, _LATEST_YEAR = 1900, 2100
 
@@ -271,10 +271,18 @@ def _money(amount: Decimal, currency: str, names: Directory) -> int:
         message = f"Amounts are kept in {names.currency} only."
         raise Refused(Code.UNSUPPORTED_CURRENCY, "/data/currency", message)
     try:
-        return int(_MONEY.quantize(amount, _CENT) * 100)
-    except (DecimalException, ValueError):
-        message = "An amount has at most two decimals and 13 digits before them."
-        raise Refused(Code.INVALID_AMOUNT, "/data/amount", message) from None
+        exact = _MONEY.multiply(amount, _MINOR)
+        minor = int(exact)
+    except (ArithmeticError, ValueError):
+        raise _bad_amount() from None
+    if minor != exact:
+        raise _bad_amount()
+    return minor
+
+
+def _bad_amount() -> Refused:
+    message = "An amount has at most two decimals and 13 digits before them."
+    return Refused(Code.INVALID_AMOUNT, "/data/amount", message)
 
 
 def _date(day: date, pointer: str) -> str:
@@ -312,17 +320,20 @@ def _business_keys(
         return kept.business_keys or None
     if not keys:
         return None
+    found = []
     for kind, value in keys.items():
-        _check_business_key(kind, value)
-    return [business_key(kind, value) for kind, value in sorted(keys.items())]
+        if not is_business_kind(kind) or looks_personal(value):
+            raise _bad_business_key(kind)
+        found.append(business_key(kind, value))
+    found.sort()
+    return found
 
 
-def _check_business_key(kind: str, value: str) -> None:
-    if not is_kind(kind):
+def _bad_business_key(kind: str) -> Refused:
+    if not is_word(kind):
         message = "The kind of a business key is a short word such as account or claim."
-        raise Refused(Code.INVALID_DATA, "/data/business_keys", message)
-    if is_personal(kind) or looks_personal(value):
-        raise _personal(f"/data/business_keys/{kind}")
+        return Refused(Code.INVALID_DATA, "/data/business_keys", message)
+    return _personal(f"/data/business_keys/{kind}")
 
 
 def _personal(pointer: str) -> Refused:

@@ -42,15 +42,14 @@ def mask(value: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def is_kind(kind: str) -> bool:
-    """Whether this can be the kind of a business key."""
+def is_business_kind(kind: str) -> bool:
+    """Whether this can be the kind of a business key: a word, and none about a person."""
+    return is_word(kind) and _PERSONAL.search(kind) is None
+
+
+def is_word(kind: str) -> bool:
+    """Whether this has the form of a kind."""
     return _KIND.fullmatch(kind) is not None
-
-
-@lru_cache(maxsize=4096)
-def is_personal(kind: str) -> bool:
-    """Whether a kind names something about a person."""
-    return _PERSONAL.search(kind) is not None
 
 
 def looks_personal(value: str) -> bool:

@@ -16,8 +16,7 @@ from apps.telemetry.resolve import Directory
 from apps.telemetry.tokens import (
     BusinessKey,
     business_key,
-    is_kind,
-    is_personal,
+    is_business_kind,
     looks_personal,
     record_token,
 )
@@ -107,7 +106,7 @@ def _business_keys(keys: object) -> list[BusinessKey]:
     return [
         business_key(kind, value)
         for kind, value in sorted(keys.items())[:MAX_BUSINESS_KEYS]
-        if is_kind(kind) and not is_personal(kind) and 0 < len(text_of(value)) == len(value)
+        if is_business_kind(kind) and 0 < len(text_of(value)) == len(value)
     ]
 
 
