@@ -20,7 +20,8 @@ from config.embedded.place import DATABASE, Account, EmbeddedError, Place, ident
 POSTGRES_SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "60",
-    "shared_buffers": "128MB",
+    # All of it counts as soon as it was touched; what does not fit is in the system's own cache.
+    "shared_buffers": "64MB",
     "effective_cache_size": "4GB",
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
