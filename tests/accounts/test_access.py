@@ -93,7 +93,7 @@ def test_it_is_one_query(bea, django_assert_num_queries):
         facilities_for(bea)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 11), max_size=12), st.sets(st.integers(0, 12), max_size=4))
 def test_any_tree_shows_exactly_the_granted_subtrees(network, parents, granted):
     Facility.objects.filter(code__startswith="T-").delete()

@@ -106,7 +106,7 @@ business = st.builds(Case, st.just(2), starts, st.integers(1, 40 * 32400), st.sa
 time_of_day = st.builds(Case, st.just(3), starts, st.integers(1, 86399), st.sampled_from(ZONES))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     opening_hours(),
     st.sets(st.dates(FIRST, LAST), max_size=5),

@@ -96,8 +96,10 @@ def create_person(person: Person, encoded_password: str) -> None:
         is_staff=ROLES[person.role].works_in_admin,
     )
     user.groups.add(Group.objects.get(name=person.role))
-    if person.facility:
-        grant_facility(to=user, facility=Facility.objects.get(code=person.facility))
+    # A network of one's own may have no such place; the person then sees nothing.
+    facility = Facility.objects.filter(code=person.facility).first()
+    if facility:
+        grant_facility(to=user, facility=facility)
 
 
 def names() -> list[str]:
