@@ -6,12 +6,15 @@ gigabyte cost no more memory than an honest body.
 
 import zlib
 from collections.abc import Iterable
+from typing import IO
 
 import zstandard
 from django.conf import settings
 from django.http import HttpRequest
 
 _PIECE = 65_536
+# How many times the limit is read, and dropped, before a sender is cut off.
+_PATIENCE = 8
 # Four bytes of zstd may stand for 128 KiB: a piece inflates to 2 MiB at most.
 _ZSTD_PIECE = 64
 # zstd's own default for --long=27 streams; a frame may otherwise ask for gigabytes of window.
@@ -40,6 +43,7 @@ def wire_body(request: HttpRequest) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal():
         if len(length) > 18 or int(length) > limit:
+            _drain(request, limit)
             raise TooLarge
         body = request.read(int(length))
         if len(body) < int(length):
@@ -49,7 +53,22 @@ def wire_body(request: HttpRequest) -> bytes:
         return b""
     if not request.META.get("wsgi.input_terminated"):
         raise LengthRequired
-    return _bounded(iter(lambda: request.META["wsgi.input"].read(_PIECE), b""), limit)
+    return _read_chunked(request.META["wsgi.input"], limit)
+
+
+def _read_chunked(stream: IO[bytes], limit: int) -> bytes:
+    try:
+        return _bounded(iter(lambda: stream.read(_PIECE), b""), limit)
+    except TooLarge:
+        _drain(stream, limit)
+        raise
+
+
+def _drain(stream: IO[bytes] | HttpRequest, limit: int) -> None:
+    """Read on for a while: a client that is cut off while it sends never reads the answer."""
+    for _ in range(_PATIENCE * limit // _PIECE):
+        if not stream.read(_PIECE):
+            return
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
