@@ -24,7 +24,8 @@ from config.console import Console, LogFile
 
 POLL_SECONDS = 0.1
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 15.0
+# Also how long the product stays away after an outage that is over.
+LONGEST_PAUSE = 6.0
 # A process that ran this long was well: its next fall starts again with the shortest pause.
 WELL_AFTER = 10.0
 KILL_SECONDS = 5.0
