@@ -23,7 +23,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the fault plan and the histories")
     parser.add_argument("--redis-absent", type=float, default=40, help="seconds; 0 leaves it out")
     parser.add_argument("--postgres-absent", type=float, default=20, help="seconds")
-    parser.add_argument("--recovery", type=float, default=10, help="seconds a part may take")
+    parser.add_argument("--recovery", type=float, default=30, help="seconds a part may take")
+    parser.add_argument("--lag", type=float, default=3, help="seconds, p99, without Valkey")
     parser.add_argument("--json", type=Path, help="keep the report here")
     return parser.parse_args()
 

@@ -36,6 +36,7 @@ class Choices:
     redis_absent: float
     postgres_absent: float
     recovery: float
+    lag: float
     json: Path | None
 
 
@@ -93,7 +94,7 @@ def _break(run: Run) -> None:
         _without(run, "redis", run.choices.redis_absent)
     if run.choices.postgres_absent:
         _without(run, "postgres", run.choices.postgres_absent)
-    run.report["whole"] = Window(window.start, time.time())
+    run.report["whole_run"] = Window(window.start, time.time())
 
 
 def _strike(run: Run) -> Window:
@@ -112,11 +113,11 @@ def _strike(run: Run) -> Window:
         run.say(f"{len(injector.struck)} faults, {acked} events acknowledged")
     window = Window(began, time.time())
     run.wrong += [f"fault without victim: {missed}" for missed in injector.missed]
-    run.report |= {
-        "faults": len(injector.struck),
-        "faults_by_kind": figures.faults(injector.struck),
-    }
-    last = injector.struck[-1].at if injector.struck else began
+    struck = injector.struck
+    run.report |= {"faults": len(struck), "faults_by_kind": figures.faults(struck)}
+    if restarts := [one.took for one in struck if one.kind == "kill supervisor"]:
+        run.report["supervisor_killed_to_all_up"] = figures.spread(restarts, digits=1)
+    last = struck[-1].at if struck else began
     _recover(run, "after_the_last_fault", last, run.choices.recovery)
     return window
 
@@ -157,10 +158,14 @@ def _settle(run: Run) -> None:
         run.wrong.append(f"not drained after {DRAIN_SECONDS:.0f} s")
     for name in ("worker", "sweep"):
         run.wrong += probes.folds_alone(run.product, run.load, name, seconds=ALONE_SECONDS)
-    run.report["processes"] = probes.census(run.product)
+    run.report["processes"] = probes.census(run.product, seconds=run.choices.recovery)
+    run.wrong += probes.miscounted(run.report["processes"])
     run.wrong += probes.unhealthy(run.product)
     _figure(run)
     connection.close()
+    lag = run.report.get("without_redis", {}).get("fold_lag_seconds", {}).get("p99", 0.0)
+    if lag > run.choices.lag:
+        run.wrong.append(f"without Valkey the 99th percentile of the fold lag is {lag} s")
 
 
 def _figure(run: Run) -> None:

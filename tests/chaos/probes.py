@@ -24,6 +24,8 @@ from tests.chaos.load import Load, post
 from tests.chaos.product import PROGRAMS, Product, answers
 
 LOOK_EVERY = 0.1
+# Main process included. PostgreSQL has as many as it has connections.
+PROCESSES = {"redis": 1, "web": 2, "worker": 3, "beat": 1, "sweep": 1}
 LAST_FOLD = "SELECT COALESCE(extract(epoch FROM max(folded_at)), 0) FROM telemetry_ingestbatch"
 STUCK = """
 SELECT count(*) FROM pg_stat_activity
@@ -145,11 +147,27 @@ def drained(*, seconds: float) -> bool:
     return False
 
 
-def census(product: Product) -> Mapping[str, int]:
-    """How many processes each program has, main process included."""
+def census(product: Product, *, seconds: float) -> Mapping[str, int]:
+    """How many processes each program has, once all are there or the time is up."""
+    end = time.monotonic() + seconds
+    while miscounted(found := _counted(product)) and time.monotonic() < end:
+        time.sleep(LOOK_EVERY)
+    return found
+
+
+def _counted(product: Product) -> Mapping[str, int]:
     return {
         name: len(product.children(name)) + (product.main(name) is not None) for name in PROGRAMS
     }
+
+
+def miscounted(counted: Mapping[str, int]) -> list[str]:
+    """Programs with more or fewer processes than they should have."""
+    return [
+        f"{name} has {counted[name]} processes, should have {count}"
+        for name, count in PROCESSES.items()
+        if counted[name] != count
+    ]
 
 
 def unhealthy(product: Product) -> list[str]:

@@ -21,6 +21,7 @@ ARGUMENTS = {
     "--redis-absent": 6,
     "--postgres-absent": 4,
     "--recovery": 120,
+    "--lag": 60,
 }
 
 
