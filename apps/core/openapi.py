@@ -66,7 +66,11 @@ class Operation:
     answers: Mapping[int, Any] = field(default_factory=dict)
     problems: Mapping[int, str] = field(default_factory=dict)
     security: tuple[str, ...] = ("userToken",)
+    position: int = 0
 
+
+# Subjects in the order in which a newcomer needs them; any other comes after.
+TAGS = ("Events", "Catalogue", "Scorecards", "Transactions", "Quarantine")
 
 _operations: dict[tuple[str, str], Operation] = {}
 
@@ -83,11 +87,15 @@ def operation(**declared: Any) -> Callable[[View], View]:
 
 
 def operations() -> list[Operation]:
-    """Every declared operation, by tag and path."""
-    order = {"get": 0, "post": 1}
+    """Every declared operation, by subject, declared position and path."""
     return sorted(
-        _operations.values(), key=lambda one: (one.tag, one.path, order.get(one.method, 2))
+        _operations.values(),
+        key=lambda one: (_rank(one.tag), one.tag, one.position, one.path, one.method),
     )
+
+
+def _rank(tag: str) -> int:
+    return TAGS.index(tag) if tag in TAGS else len(TAGS)
 
 
 def document() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from apps.telemetry.refusals import label_of
+
 
 class Source(models.Model):
     """A sender of telemetry: one integration that holds its own keys."""
@@ -133,7 +135,7 @@ class Quarantine(models.Model):
     @property
     def code_label(self) -> str:
         """The reason in words."""
-        return self.code.replace("_", " ").capitalize()
+        return label_of(self.code)
 
     @property
     def state_colour(self) -> str:

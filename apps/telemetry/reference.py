@@ -11,13 +11,21 @@ from apps.core import openapi
 
 
 @dataclass(frozen=True)
+class Span:
+    """A piece of a sentence; what stood between backticks is code."""
+
+    text: str
+    is_code: bool
+
+
+@dataclass(frozen=True)
 class Field:
     """A row of a table of fields."""
 
     name: str
     kind: str
     required: bool
-    note: str
+    note: list[Span]
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Entry:
     method: str
     path: str
     summary: str
-    description: str
+    description: list[Span]
     security: tuple[str, ...]
     parameters: list[Field]
     examples: list[Example]
@@ -100,7 +108,7 @@ def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
                 method=one.method.upper(),
                 path=one.path,
                 summary=one.summary,
-                description=one.description,
+                description=_spans(one.description),
                 security=one.security,
                 parameters=[_parameter(parameter) for parameter in described["parameters"]],
                 examples=list(_examples(described)),
@@ -116,8 +124,12 @@ def _parameter(parameter: Mapping[str, Any]) -> Field:
         parameter["name"],
         f"{_kind(parameter['schema'])} in {parameter['in']}",
         parameter["required"],
-        parameter["description"],
+        _spans(parameter["description"]),
     )
+
+
+def _spans(text: str) -> list[Span]:
+    return [Span(part, bool(index % 2)) for index, part in enumerate(text.split("`"))]
 
 
 def _examples(described: Mapping[str, Any]) -> Iterator[Example]:
@@ -143,7 +155,7 @@ def _schema(name: str, body: Mapping[str, Any]) -> Schema:
         name,
         body.get("description", ""),
         [
-            Field(member, _kind(kind), member in required, _note(kind))
+            Field(member, _kind(kind), member in required, _spans(_note(kind)))
             for member, kind in body.get("properties", {}).items()
         ],
     )

@@ -5,6 +5,11 @@ from enum import StrEnum
 import msgspec
 
 
+def label_of(code: str) -> str:
+    """A code in words."""
+    return code.replace("_", " ").capitalize().replace("json", "JSON").replace("Phi", "PHI")
+
+
 class Code(StrEnum):
     """The reasons, in the order in which an event is checked; each says how to mend it."""
 
@@ -24,7 +29,7 @@ class Code(StrEnum):
     @property
     def label(self) -> str:
         """The code in words."""
-        return self.value.replace("_", " ").capitalize()
+        return label_of(self.value)
 
     INVALID_JSON = (
         "invalid_json",

@@ -42,6 +42,7 @@ class Batch(msgspec.Struct):
     answers={200: Batch},
     problems={401: "No valid key or token.", 404: "No such batch, or not yours."},
     security=("sourceKey", "userToken"),
+    position=1,
 )
 @login_not_required
 @require_safe
