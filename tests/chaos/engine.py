@@ -57,7 +57,11 @@ class Run:
 def run(choices: Choices) -> dict[str, Any]:
     """Everything from an empty directory to the report."""
     var = embedded.var_directory()
-    told = {"THROUGHLINE_DEMO": "0", MARK: str(var)}
+    told = {
+        "THROUGHLINE_DEMO": "0",
+        "THROUGHLINE_WORKER_PROCESSES": str(probes.FOLDERS),
+        MARK: str(var),
+    }
     product = Product(var, free_port(), told)
     try:
         product.start()
