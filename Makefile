@@ -78,7 +78,7 @@ $(PYTHON):
 	@$(if $(UV),$(UV) venv --quiet --allow-existing $(if $(SYSTEM_PYTHON),--python $(SYSTEM_PYTHON)) \
 		$(VENV),$(SYSTEM_PYTHON) -m venv $(VENV))
 
-INSTALL = $(if $(UV),$(UV) pip install --python $(PYTHON) --require-hashes,\
+INSTALL = $(if $(UV),$(UV) pip install --compile-bytecode --python $(PYTHON) --require-hashes,\
 	$(PYTHON) -m pip install --require-hashes --disable-pip-version-check)
 
 $(VENV)/.installed: requirements.txt | $(PYTHON)

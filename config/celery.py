@@ -1,12 +1,18 @@
 """The Celery app: doorbells only, since PostgreSQL carries the work."""
 
+import gc
 import os
 import warnings
 from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import celeryd_init, setup_logging, task_prerun
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    task_prerun,
+    worker_before_create_process,
+)
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -30,6 +36,13 @@ def wait_longer_than_brpop(conf: Any, **_: Any) -> None:
 def leave_dead_connections(**_: Any) -> None:
     """Before each task, as Django does before each request: drop what is broken, keep the rest."""
     close_old_connections()
+
+
+@worker_before_create_process.connect
+def share_memory_with_children(**_: Any) -> None:
+    """The collector writes to every object it looks at, and a page written to is shared no more."""
+    gc.collect()
+    gc.freeze()
 
 
 @setup_logging.connect

@@ -40,6 +40,13 @@ from config.supervisor import (
 
 STOP_SECONDS = 100.0
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# For glibc, in the servers too: few arenas, and what was freed goes back to the system instead of
+# being kept for the next large batch.
+FRUGAL = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": str(2**18),
+    "MALLOC_MMAP_THRESHOLD_": str(2**20),
+}
 BACKFILL = ["--days", "3", "--scale", "0.1"]
 
 
@@ -60,6 +67,7 @@ class Choices:
 def main() -> int:
     choices = parse()
     console = Console()
+    os.environ.update({**FRUGAL, **os.environ})
     try:
         if choices is None:
             return stop(embedded.var_directory(), console)
@@ -184,8 +192,6 @@ def environment(choices: Choices) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "THROUGHLINE_DEMO": "1" if choices.demo else "0",
         "PYTHONUNBUFFERED": "1",
-        # glibc gives each thread an arena; two are enough and save tens of megabytes.
-        "MALLOC_ARENA_MAX": "2",
         # Celery then finishes its tasks at the first SIGTERM, within the soft shutdown time.
         "REMAP_SIGTERM": "SIGQUIT",
     }
@@ -206,22 +212,12 @@ def programs(choices: Choices, base: dict[str, str]) -> list[Program]:
         told = {**base, "THROUGHLINE_PROCESS": name}
         return Program(name, command(python(*words), told), **more)
 
-    celery = ("-m", "celery", "--quiet", "-A")
     return [
         program("web", *web_words(choices), is_ready=answers(f"{choices.url}/healthz")),
-        program("worker", *celery, "config.celery", "worker", "--loglevel=INFO", "--pool=prefork",
-                f"--concurrency={os.environ.get('THROUGHLINE_WORKER_PROCESSES', '1')}",
-                "--without-gossip", "--without-mingle", grace=20.0),
-        # Not the scheduler that keeps a file: its two entries may start anew with the process.
-        program("beat", *celery, "config.beat", "beat", "--loglevel=WARNING", "--pidfile=",
-                "--scheduler=celery.beat:Scheduler"),
+        program("worker", "-m", "config.worker", grace=20.0),
+        program("beat", "-m", "config.beat"),
         program("sweep", "manage.py", "sweep"),
-    ]  # fmt: skip
-
-
-def worker_processes() -> str:
-    """Half the cores, since the web and PostgreSQL want theirs and the sweeper folds too."""
-    return os.environ.get("THROUGHLINE_WORKER_PROCESSES") or str(max(1, (os.cpu_count() or 2) // 2))
+    ]
 
 
 def web_words(choices: Choices) -> list[str]:
