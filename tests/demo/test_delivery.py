@@ -255,6 +255,7 @@ def run_live(simulation: Simulation, *, minutes: float) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_live_traffic_goes_on_where_history_ended(ready: Ready, product: Product) -> None:
     simulation = ready()
     history(simulation)
@@ -322,6 +323,7 @@ def test_after_a_night_switched_off_the_gap_is_filled(ready: Ready, product: Pro
     assert simulation.position.sent_until >= NOW + 9 * HOUR
 
 
+@pytest.mark.slow
 def test_live_traffic_takes_over_a_larger_history_while_it_runs(
     ready: Ready, product: Product
 ) -> None:
@@ -366,6 +368,7 @@ def test_a_viewer_soon_sees_a_story(ready: Ready) -> None:
     assert any(text.startswith(story.name) for text in said)
 
 
+@pytest.mark.slow
 def test_an_incident_asked_for_is_taken_up_by_a_running_simulation(
     ready: Ready, product: Product
 ) -> None:

@@ -22,6 +22,8 @@ from apps.demo.setup import Request, ask_for, prepare
 from apps.demo.stream import hours_of
 from apps.demo.world import world
 
+pytestmark = pytest.mark.slow
+
 EMPTY = """
 TRUNCATE telemetry_ingestbatch, telemetry_quarantine, telemetry_eventkey, telemetry_event,
     telemetry_signal, telemetry_businesskey, telemetry_transaction, scorecards_rollupdelta,
