@@ -86,7 +86,7 @@ def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
         _address(chosen),
     )
     table = heat(board, lambda place: scope.region(place).short_name)
-    is_stale = now - queries.watermark() > STALE_AFTER
+    is_stale = now - queries.watermark(now=now) > STALE_AFTER
     return Picture(tiles(cards.total, window, now), table, is_stale, _summary(table))
 
 

@@ -28,7 +28,7 @@ class Strip:
 
 def strip_of(scope: Scope, *, now: datetime) -> Strip:
     """The state of the data this reader sees."""
-    reach = min(watermark(), now)
+    reach = watermark(now=now)
     behind = now - reach
     return Strip(
         reach,

@@ -212,8 +212,7 @@ SELECT bucket, workflow_id, facility_id, sum(events)::bigint AS events,
 # Everything received before this moment is in the figures. The first waiting row is the oldest: the
 # journal's keys are ordered by time, and the index ingest_batch_waiting holds only what waits.
 WATERMARK = """
-SELECT COALESCE((SELECT received_at FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 1),
-                now())
+SELECT (SELECT received_at FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 1)
 """
 
 # Cells that said nothing in the last hour although the same hour a week ago was busy.
@@ -361,10 +360,10 @@ def series(
     return fetch_all(SERIES, params, row=Bucket)
 
 
-def watermark() -> datetime:
-    """Everything received before this moment is counted."""
-    moment: datetime = fetch_value(WATERMARK)
-    return moment
+def watermark(*, now: datetime) -> datetime:
+    """Everything received before this moment is counted; now, when nothing waits."""
+    waiting: datetime | None = fetch_value(WATERMARK)
+    return min(waiting, now) if waiting else now
 
 
 def silent_cells(

@@ -136,7 +136,7 @@ def scorecards(request: HttpRequest) -> HttpResponse:
 def _respond(
     request: HttpRequest, question: Question, catalogue: Snapshot, now: datetime
 ) -> HttpResponse:
-    reach = queries.watermark().isoformat()
+    reach = queries.watermark(now=now).isoformat()
     found = _read(question)
     etag = _etag(question, found)
     if etag in parse_etags(request.headers.get("If-None-Match", "")):

@@ -1,0 +1,125 @@
+"""One transaction: its timeline, its clocks, and who may see it."""
+
+from uuid import uuid4
+
+from django.test import Client
+from pytest_django.asserts import assertContains, assertNotContains
+
+from tests.dashboard.cast import SOUTH, address, ago, done, fold, stuck
+
+
+def test_lanes_follow_the_order_of_events_with_attempts_and_waits(network, as_bea):
+    fold(network, *reversed(stuck("s-1")))
+
+    lanes = as_bea.get(address(network, "s-1")).context["timeline"].lanes
+
+    assert [lane.stage for lane in lanes] == [
+        "Step 1",
+        "Step 2",
+        "Attempt 2 after 60\u202fs",
+        "Waits for a person",
+    ]
+    assert [lane.result for lane in lanes[:3]] == ["Start", "503", "NO_COSTCENTER"]
+    assert [lane.look.word for lane in lanes[:3]] == ["", "Retry", "Failed"]
+    assert lanes[2].wait_from and not lanes[1].wait_from
+
+
+def test_every_bar_lies_on_the_axis(network, as_bea):
+    fold(network, *stuck("s-1"), *done("d-1"), {"subject": "one", "at": ago(minutes=1)})
+    for subject in ("s-1", "d-1", "one"):
+        timeline = as_bea.get(address(network, subject)).context["timeline"]
+        for lane in timeline.lanes:
+            start, width = float(lane.x[:-1]), float(lane.width[:-1])
+            assert 0 <= start <= start + width <= 100.01
+
+
+def test_both_clocks_say_when_they_started_are_due_and_stopped(network, as_bea):
+    fold(network, *done("d-1", minutes=10))
+    integration, business = as_bea.get(address(network, "d-1")).context["clocks"]
+    assert (integration.look.word, business.look.word) == ("Met", "Not started")
+    assert integration.stopped_at and integration.due_at > integration.stopped_at
+
+
+def test_a_late_one_says_by_how_much_and_an_open_one_until_when(network, as_bea):
+    fold(network, *done("late", hours_ago=9, minutes=360), *stuck("open", hours_ago=0.5))
+    assertContains(as_bea.get(address(network, "late")), "Late by 1\u202fh")
+    assertContains(as_bea.get(address(network, "open")), "Due in 1\u202fh")
+
+
+def test_it_shows_amount_error_masked_keys_and_the_batch(network, as_bea):
+    keys = [("account", "ab" * 16, "ACC ••4711")]
+    fold(network, *stuck("s-1", amount=99_00, business_keys=keys, payer="AETNA"))
+    response = as_bea.get(address(network, "s-1"))
+    for words in ("$99.00", "NO_COSTCENTER", "line[3]", "ACC ••4711", "AETNA", "Counted"):
+        assertContains(response, words)
+
+
+def test_times_are_those_of_the_facility(network, as_ivo):
+    fold(network, *done("s", facility=SOUTH))
+    assertContains(as_ivo.get(address(network, "s")), "MST")
+
+
+def test_no_identifier_is_in_the_address_or_the_title(network, as_bea):
+    fold(network, *done("claim-4711"))
+    path = address(network, "claim-4711")
+    assert "4711" not in path
+    assertContains(as_bea.get(path), "<title>Transaction · Throughline</title>")
+
+
+def test_elsewhere_and_nowhere_are_the_same_404(network, as_bea, as_ivo):
+    fold(network, *done("theirs", facility=SOUTH))
+    path = address(network, "theirs")
+    elsewhere, nowhere = as_bea.get(path), as_bea.get(f"/transactions/{uuid4()}/")
+
+    assert (elsewhere.status_code, nowhere.status_code) == (404, 404)
+    assert without_token(elsewhere) == without_token(nowhere)
+    assertNotContains(elsewhere, "theirs", status_code=404)
+    assert as_ivo.get(path).status_code == 200
+
+
+def without_token(response) -> str:
+    """A page without what differs in every answer: the form token and the time."""
+    lines = response.content.decode().splitlines()
+    return "\n".join(one for one in lines if "csrf" not in one.lower() and "<time" not in one)
+
+
+def test_a_stranger_gets_404(network, as_sam):
+    fold(network, *done("d"))
+    assert as_sam.get(address(network, "d")).status_code == 404
+
+
+def test_anonymous_is_sent_to_sign_in(network):
+    path = address(network, "d")
+    assert Client().get(path).url == f"/sign-in/?next={path}"
+
+
+def test_it_is_only_read(network, as_bea):
+    assert as_bea.post(address(network, "d")).status_code == 405
+
+
+def test_many_events_cost_no_more_queries(network, as_bea, django_assert_num_queries):
+    retries = [
+        {"subject": "d", "rank": 2, "attempt": n, "outcome": "retry", "at": ago(minutes=200 - n)}
+        for n in range(1, 120)
+    ]
+    fold(network, *done("d", hours_ago=4), *retries)
+    as_bea.get(address(network, "d"))
+    # Session, person, facilities, transaction, events, clocks, keys, batches.
+    with django_assert_num_queries(8):
+        as_bea.get(address(network, "d"), headers={"HX-Request": "true"})
+
+
+def test_events_are_looked_for_only_on_the_days_they_can_lie_on(network, as_bea):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    fold(network, *done("d"), *done("long-ago", hours_ago=24 * 40))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        as_bea.get(address(network, "d"))
+    [sql] = [query["sql"] for query in queries if 'FROM "telemetry_event"' in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (COSTS OFF) " + sql)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert plan.count("telemetry_event_p") <= 4
