@@ -238,6 +238,7 @@ LOGGING = {
         # One line for each bell would be most of the log.
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
+        "celery.worker.request": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
     },
 }
