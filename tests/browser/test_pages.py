@@ -1,0 +1,210 @@
+"""The pages as a person meets them: sign in, watch, walk by keyboard, at night, on a phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.cast import PASSWORD, address, done, fold, stuck
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+CELL = 'a[href="/flow/flow_1/NORTH/"]'
+SOON = 12_000
+
+
+@pytest.fixture
+def busy(network):
+    """Twenty-one due at the first facility, one of them stuck; something at the second."""
+    told = [one for n in range(20) for one in done(f"d-{n}")]
+    fold(network, *told, *stuck("s-1", hours_ago=5, amount=12_300), *done("x", facility=1))
+    return network
+
+
+def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_person_signs_in_sees_the_matrix_and_follows_a_cell_to_one_timeline(busy, ivo, read):
+    page = read().open("/flow/?window=7d")
+    sign_in(page, "ivo", "wrong")
+    expect(page.get_by_role("alert")).to_contain_text("do not match")
+    sign_in(page, "ivo")
+
+    expect(page).to_have_url(re.compile(r"/flow/\?window=7d$"))
+    cell = page.locator("a[href^='/flow/flow_1/NORTH/']")
+    expect(cell).to_contain_text("95.2")
+    cell.click()
+    expect(page.get_by_role("heading", name="Flow 1")).to_be_visible()
+    page.get_by_role("link", name="s-1").click()
+    expect(page.get_by_role("table", name="Stages and attempts")).to_contain_text("NO_COSTCENTER")
+
+    page.get_by_role("button", name="Sign out").first.click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_board_shows_new_events_by_itself(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    expect(page.locator(CELL)).to_contain_text("1 · ")
+
+    fold(busy, *stuck("s-2", hours_ago=5))
+
+    expect(page.locator(CELL)).to_contain_text("2 · ", timeout=SOON)
+    expect(page.locator("#announcer")).not_to_be_empty()
+
+
+def test_focus_and_scroll_survive_ten_refreshes(busy, ivo, read):
+    page = read(ivo, viewport={"width": 360, "height": 700}).open("/flow/")
+    page.locator(CELL).focus()
+    scroller = page.locator("[data-keep-scroll=heat]")
+    scroller.evaluate("element => element.scrollLeft = 30")
+    for n in range(10):
+        fold(busy, {"subject": f"new-{n}", "at": done("t", hours_ago=0.1)[0]["at"]})
+        with page.expect_response(lambda response: "/flow/board/" in response.url) as answer:
+            page.evaluate("htmx.trigger(document.body, 'refresh')")
+        assert answer.value.status == 200
+        page.wait_for_function("n => document.querySelector('.tiles dd').textContent == n",
+                               arg=str(23 + n))  # fmt: skip
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/flow/flow_1/NORTH/"
+    assert scroller.evaluate("element => element.scrollLeft") == 30
+
+
+def test_an_unchanged_board_is_not_swapped(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    refresh = "htmx.trigger(document.body, 'refresh')"
+    for wanted in (200, 304):
+        with page.expect_response(lambda response: "/flow/board/" in response.url) as answer:
+            page.evaluate(refresh)
+        page.wait_for_timeout(100)
+        if answer.value.status != wanted:  # the minute changed in between
+            continue
+    expect(page.locator(CELL)).to_contain_text("95.2")
+
+
+def test_choosing_a_window_changes_the_address_and_the_way_back_works(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    page.get_by_role("link", name="last hour").click()
+    expect(page).to_have_url(re.compile(r"window=1h"))
+    expect(page.get_by_role("link", name="last hour")).to_have_attribute("aria-current", "true")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/flow/$"))
+    expect(page.locator(CELL)).to_contain_text("95.2")
+
+
+def test_the_matrix_can_be_walked_by_keyboard(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+    page.locator(CELL).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/flow/flow_1/SOUTH/"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/flow/flow_1/NORTH/"))
+
+
+def test_dark_follows_the_system_until_a_reader_chooses(busy, ivo, read):
+    reader = read(ivo, color_scheme="dark")
+    page = reader.open("/flow/")
+    theme = page.locator("html")
+    expect(theme).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Switch colour scheme").click()
+    expect(theme).to_have_attribute("data-theme", "light")
+    expect(reader.open("/flow/").locator("html")).to_have_attribute("data-theme", "light")
+
+
+@pytest.mark.parametrize("path", ["/flow/", "/flow/flow_1/NORTH/", "{transaction}"])
+def test_a_phone_shows_every_page_without_sideways_scroll(busy, ivo, read, path):
+    page = read(ivo, **PHONE).open(path.format(transaction=address(busy, "s-1")))
+    expect(page.get_by_role("navigation", name="Main, compact")).to_be_visible()
+    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(over) == 0
+
+
+def test_a_session_that_ended_leads_to_sign_in_and_back(busy, ivo, read):
+    reader = read(ivo)
+    reader.expected = ("401",)
+    page = reader.open("/flow/?window=7d")
+    reader.context.clear_cookies()
+    page.evaluate("htmx.trigger(document.body, 'refresh')")
+    expect(page).to_have_url(re.compile(r"/sign-in/\?next=/flow/%3Fwindow%3D7d$"))
+    sign_in(page, "ivo")
+    expect(page).to_have_url(re.compile(r"/flow/\?window=7d$"))
+
+
+def test_without_a_connection_the_figures_stay_and_a_bar_says_so(busy, ivo, read):
+    reader = read(ivo)
+    reader.expected = ("ERR_INTERNET_DISCONNECTED", "htmx:sendError")
+    page = reader.open("/flow/")
+    reader.context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible()
+    expect(page.locator(CELL)).to_contain_text("95.2")
+    reader.context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden(timeout=SOON)
+
+
+def test_nobody_asks_while_nobody_looks(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    look(page, away=True)
+    page.wait_for_timeout(6_000)
+    assert asked == []
+    look(page, away=False)
+    page.wait_for_timeout(1_000)
+    assert any("/flow/board/" in url for url in asked)
+
+
+def look(page: Page, *, away: bool) -> None:
+    """Turn to another tab, or back."""
+    page.evaluate(
+        """away => {
+            Object.defineProperty(document, "hidden", {get: () => away, configurable: true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+PATHS = ["/flow/", "/flow/flow_1/NORTH/", "/flow/flow_1/NORTH/?show=recent", "{transaction}",
+         "/nothing/"]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_passes_the_accessibility_audit(busy, ivo, read, axe_rules, path, scheme):
+    reader = read(ivo, color_scheme=scheme)
+    reader.expected = ("404",) if path == "/nothing/" else ()
+    page = reader.open(path.format(transaction=address(busy, "s-1")))
+    assert audit(page, axe_rules) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sign_in_page_passes_it_as_well(read, db, axe_rules, scheme):
+    page = read(color_scheme=scheme).open("/sign-in/")
+    assert audit(page, axe_rules) == []
+    sign_in(page, "nobody")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert audit(page, axe_rules) == []
+
+
+def audit(page: Page, rules) -> list[str]:
+    """What axe finds, of any impact."""
+    page.evaluate(rules.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{one['id']} {one['nodes'][0]['target']}" for one in found["violations"]]
+
+
+def test_first_visits_stay_within_the_budget(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    entries = page.evaluate(
+        "performance.getEntriesByType('resource').map(e => [e.name, e.decodedBodySize])"
+    )
+    sizes = {name.rsplit("/", 1)[-1]: size for name, size in entries}
+    assert len(entries) + 1 <= 9
+    assert sizes["app.js"] + sizes["theme.js"] <= 12_000
+    assert sizes["throughline.css"] <= 40_000
