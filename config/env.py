@@ -37,5 +37,6 @@ def database(url: str) -> dict[str, Any]:
         "PORT": options.pop("port", "") or str(parts.port or ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        # Only what asks to be prepared is (core.db.fetch_prepared): planned once a connection.
+        "OPTIONS": {"prepare_threshold": 5, "connect_timeout": 5, **options},
     }

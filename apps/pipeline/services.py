@@ -21,6 +21,7 @@ from apps.scorecards import services as scorecards
 from apps.scorecards import verification
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.canonical import decode_journal
+from apps.telemetry.services.signatures import forget_signatures
 
 log = logging.getLogger(__name__)
 
@@ -181,9 +182,10 @@ def _refold(horizon: datetime) -> int:
 
 
 def maintain() -> None:
-    """Partitions ahead, retention behind, the calendars' horizon, the backlog's photograph."""
+    """Partitions and calendars ahead, retention behind, the backlog's photograph."""
     partitions.maintain()
     scorecards.take_snapshot()
+    forget_signatures()
     scorecards.drop_old_rollups()
     refresh_spans()
 
