@@ -152,6 +152,8 @@ def test_nobody_asks_while_nobody_looks(busy, ivo, read):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     look(page, away=True)
+    page.wait_for_load_state("networkidle")
+    asked.clear()
     page.wait_for_timeout(6_000)
     assert asked == []
     look(page, away=False)

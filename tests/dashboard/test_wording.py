@@ -27,8 +27,11 @@ def test_durations(seconds, words):
 
 @pytest.mark.parametrize(
     ("milliseconds", "words"),
-    [(None, "\u2013"), (7, "7 ms"), (999, "999 ms"), (1000, "1 s"), (41_300, "41 s"),
-     (89_000, "89 s"), (102_000, "1.7 min"), (5_000_000, "83 min"), (6_120_000, "1.7 h"), (172_800_000, "2 d")],
+    [
+        (None, "\u2013"), (7, "7 ms"), (999, "999 ms"), (1000, "1 s"), (41_300, "41 s"),
+        (89_000, "89 s"), (102_000, "1.7 min"), (5_000_000, "83 min"), (6_120_000, "1.7 h"),
+        (172_800_000, "2 d"),
+    ],
 )  # fmt: skip
 def test_latencies(milliseconds, words):
     assert plain(wording.latency(milliseconds)) == words
