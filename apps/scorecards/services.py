@@ -156,18 +156,22 @@ WITH taken AS (
            amount_open = b.amount_open + excluded.amount_open,
            amount_at_risk = b.amount_at_risk + excluded.amount_at_risk
 ), minutes AS (
+    -- The casts keep the sums below out of numeric arithmetic, which is several times slower.
     SELECT bucket, workflow_id, facility_id,
-           sum(events) AS events, sum(started) AS started, sum(settled) AS settled,
-           sum(completed) AS completed, sum(failed) AS failed,
-           sum(dead_lettered) AS dead_lettered, sum(retried) AS retried,
-           sum(manual_touches) AS manual_touches, sum(met) AS met, sum(breached) AS breached,
-           sum(excluded) AS excluded, sum(business_met) AS business_met,
-           sum(business_breached) AS business_breached,
-           sum(business_excluded) AS business_excluded, sum(amount_started) AS amount_started,
-           sum(amount_settled) AS amount_settled, sum(amount_completed) AS amount_completed,
-           sum(amount_at_risk) AS amount_at_risk, sum(latencies) AS latencies,
+           sum(events)::bigint AS events, sum(started)::bigint AS started,
+           sum(settled)::bigint AS settled, sum(completed)::bigint AS completed,
+           sum(failed)::bigint AS failed, sum(dead_lettered)::bigint AS dead_lettered,
+           sum(retried)::bigint AS retried, sum(manual_touches)::bigint AS manual_touches,
+           sum(met)::bigint AS met, sum(breached)::bigint AS breached,
+           sum(excluded)::bigint AS excluded, sum(business_met)::bigint AS business_met,
+           sum(business_breached)::bigint AS business_breached,
+           sum(business_excluded)::bigint AS business_excluded,
+           sum(amount_started)::bigint AS amount_started,
+           sum(amount_settled)::bigint AS amount_settled,
+           sum(amount_completed)::bigint AS amount_completed,
+           sum(amount_at_risk)::bigint AS amount_at_risk, sum(latencies)::bigint AS latencies,
            sum(latency_ms) AS latency_ms, sum(latency_histogram) AS latency_histogram,
-           sum(business_latencies) AS business_latencies,
+           sum(business_latencies)::bigint AS business_latencies,
            sum(business_latency_ms) AS business_latency_ms,
            sum(business_latency_histogram) AS business_latency_histogram
       FROM taken GROUP BY 1, 2, 3
