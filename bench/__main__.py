@@ -11,14 +11,19 @@ VAR = claim_environment()
 from bench.bench import Bench  # noqa: E402
 from bench.instance import Instance  # noqa: E402
 from bench.report import Figure, keep, table  # noqa: E402
+from config.supervisor import AlreadyRunning  # noqa: E402
 
 NAMES = ("accept", "fold", "workers", "system", "cpu", "visible", "reading", "growth")
 
 
 def main() -> int:
     choices = parse()
-    with Instance(VAR) as instance:
-        figures = measure(instance, choices)
+    try:
+        with Instance(VAR) as instance:
+            figures = measure(instance, choices)
+    except AlreadyRunning as held:
+        print(f"Something is being measured in {held} already.", file=sys.stderr)
+        return 2
     print("\n" + table(figures))
     print(f"\nkept in {keep(figures, quick=choices.quick)}")
     return 0 if all(figure.met for figure in figures) else 1

@@ -97,7 +97,7 @@ class Bodies:
         body = body.replace(_BODY.encode(), b"%012x" % number)
         for stage in range(STAGES):
             group = self._group(number, stage)
-            moment = self.moments[group if group < number and self.groups == _ENDLESS else 0]
+            moment = self.moments[group if group <= number and self.groups == _ENDLESS else 0]
             body = body.replace(_moment_of(stage), moment.encode())
             body = body.replace(_group_of(stage), b"%012x" % group)
         return body

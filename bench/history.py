@@ -68,6 +68,14 @@ SELECT row_number() OVER (), 0, e.us, 1, 1,
  WHERE e.us < (extract(epoch FROM now()) * 1000000)::bigint
    AND (step < %(steps)s OR b.fate NOT BETWEEN 0.04 AND 0.06)
 """
+# Two numbers a transaction, as most senders know.
+GENERATE_KEYS = """
+INSERT INTO fold_key (event_key, transaction_id, kind, token, masked)
+SELECT event_key, transaction_id, kind, decode(md5(kind || correlation_id), 'hex'),
+       right(correlation_id, 4)
+  FROM fold_new CROSS JOIN (VALUES ('account'), ('encounter')) AS given (kind)
+ WHERE amount_minor IS NOT NULL
+"""
 NOTE = "CREATE TABLE bench_history (fingerprint text)"
 NOTED = "INSERT INTO bench_history VALUES (%(fingerprint)s)"
 FINGERPRINT = "SELECT (SELECT fingerprint FROM bench_history)"
@@ -120,7 +128,9 @@ def build_day(day: datetime, transactions: int) -> None:
             {"day": day.isoformat(), "transactions": transactions, "steps": EVENTS_A_TRANSACTION},
         )
         assert not fold.let_in(came)
+        execute(GENERATE_KEYS)
         execute(fold.STORE_EVENTS)
+        execute(fold.KEEP_BUSINESS_KEYS)
         fold.fold_transactions()
         scorecards.record_changes()
     scorecards.compact()
