@@ -90,5 +90,5 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def look_at_the_catalogue_again() -> None:
-    """A process keeps its copy of the catalogue for a second; a test must not see the last one's."""
+    """A process keeps its copy for a second; a test must not see that of the last one."""
     forget_snapshot()
