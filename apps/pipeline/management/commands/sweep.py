@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """The loop that keeps the fold going when Redis is gone."""
 
     # The checks would load every page and the broker's client into a process that needs neither.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     help = "Fold waiting events and count what became overdue, without Redis, until stopped."
 
