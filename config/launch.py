@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -265,8 +266,15 @@ def greet(console: Console, where: embedded.Place, choices: Choices) -> None:
     if choices.demo and people.exists():
         console.say("Sign in as one of:\n" + people.read_text().rstrip())
     elif not choices.demo:
-        console.say("Make the first account with: .venv/bin/python manage.py createsuperuser")
-    console.say(f"Ctrl-C or `make stop` ends it; logs are in {where.logs}")
+        account = f"{elsewhere(where, 'THROUGHLINE_VAR')}.venv/bin/python manage.py createsuperuser"
+        console.say(f"Make the first account with: {account}")
+    stopping = f"{elsewhere(where, 'VAR')}make stop"
+    console.say(f"Ctrl-C or `{stopping}` ends it; logs are in {where.logs}")
+
+
+def elsewhere(where: embedded.Place, name: str) -> str:
+    """What must stand before a command so that it means this instance."""
+    return "" if where.var == PROJECT / "var" else f"{name}={shlex.quote(str(where.var))} "
 
 
 # -- stop --------------------------------------------------------------------------------------

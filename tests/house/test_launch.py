@@ -81,6 +81,7 @@ def test_from_the_first_start_to_the_last_stop(var: Path, port: int):
     first = launch(var, "run", "--port", str(port))
     eventually(lambda: "Ctrl-C" in console(var), var)
     assert readiness(port)["status"] == "ok"
+    assert f"THROUGHLINE_VAR={var} .venv/bin/python manage.py createsuperuser" in console(var)
 
     second = launch(var, "run", "--port", str(port))
     assert second.wait(SECONDS) == 1
