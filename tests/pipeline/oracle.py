@@ -171,7 +171,7 @@ def _facts(t: Judged) -> Iterable[tuple[datetime | None, dict[str, Any]]]:
             name = {MET: "met", BREACHED: "breached", EXCLUDED: "excluded"}[verdict]
             yield due, {prefix + name: 1}
         if started is not None and stopped is not None:
-            ms = max(0, round((stopped - started) / timedelta(milliseconds=1)))
+            ms = max(0, (stopped - started) // timedelta(milliseconds=1))
             yield stopped, {f"{prefix}latencies": 1, f"{prefix}latency_ms": ms,
                             f"{prefix}latency_histogram": 10 ** (12 * position(ms))}  # fmt: skip
 

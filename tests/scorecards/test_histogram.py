@@ -86,3 +86,26 @@ def test_a_histogram_below_zero_is_refused():
 def test_buckets_hold_a_million_million_values():
     assert decode(str(10**DIGITS - 1)) == [10**DIGITS - 1]
     assert Fraction(10) ** DIGITS > 10**11
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "milliseconds"),
+    [(0, 0), (499, 0), (500, 0), (999, 0), (1_000, 1), (519_929_500, 519_929), (-1_500, 0)],
+)
+def test_a_latency_is_cut_to_whole_milliseconds(db, microseconds: int, milliseconds: int):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT scorecards_latency_ms(now(), now() + %s * interval '1 microsecond')",
+            [microseconds],
+        )
+        assert cursor.fetchone() == (milliseconds,)
+
+
+def test_half_milliseconds_are_cut_wherever_they_fall(db):
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT count(*) FROM generate_series(1, 200000) AS n
+             WHERE scorecards_latency_ms(now(), now() + (n * 1000 + 500) * interval '1 microsecond')
+                   <> n
+        """)
+        assert cursor.fetchone() == (0,)

@@ -107,11 +107,13 @@ CREATE TABLE scorecards_histogramunit (
 );
 INSERT INTO scorecards_histogramunit SELECT i, 10::numeric ^ (12 * i) FROM generate_series(0, 159) i;
 
--- Bucket i of a latency covers [e^(0.17 i), e^(0.17 (i + 1))) milliseconds; the last is open-ended.
+-- Whole milliseconds, the rest cut off: exact microseconds first, since a double times 1000 falls on
+-- either side of a half.
 CREATE FUNCTION scorecards_latency_ms(started timestamptz, stopped timestamptz) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN started IS NOT NULL AND stopped IS NOT NULL
-                THEN GREATEST(0, (date_part('epoch', stopped - started) * 1000)::bigint) END;
+                THEN GREATEST(0, (date_part('epoch', stopped - started) * 1000000)::bigint / 1000) END;
+-- Bucket i of a latency covers [e^(0.17 i), e^(0.17 (i + 1))) milliseconds; the last is open-ended.
 CREATE FUNCTION scorecards_histogram_position(milliseconds bigint) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN LEAST(159, floor(ln(GREATEST(1, milliseconds)::double precision) / 0.17))::smallint;
