@@ -72,12 +72,18 @@ class Product:
 
     def wait_until_up(self) -> None:
         end = time.monotonic() + START_SECONDS
-        while not (self.main("sweep") and answers(self.port)):
+        while not self._is_up():
             if self.supervisor is None or self.supervisor.poll() is not None:
                 raise NotUp(f"the supervisor ended; see {self.output}")
             if time.monotonic() > end:
                 raise NotUp(f"not up after {START_SECONDS:.0f} s; see {self.output}")
             time.sleep(0.1)
+
+    def _is_up(self) -> bool:
+        """By the state of this supervisor: that of a killed one, and its children, may linger."""
+        state = read_state(self.var)
+        is_current = bool(state and self.supervisor and state.pid == self.supervisor.pid)
+        return is_current and self.main("sweep") is not None and answers(self.port)
 
     def main(self, name: str) -> psutil.Process | None:
         """The process the supervisor runs under this name, if it lives."""
