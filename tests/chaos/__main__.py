@@ -12,6 +12,7 @@ import django
 
 from config.embedded import var_directory
 from config.secrets import ensure_secrets
+from tests.chaos.faults import KINDS
 from tests.chaos.product import clear
 
 
@@ -19,6 +20,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--seconds", type=float, default=600, help="of random faults")
     parser.add_argument("--faults", type=int, default=120)
+    parser.add_argument("--only", action="append", default=[], choices=KINDS, metavar="KIND")
     parser.add_argument("--rate", type=float, default=800, help="events a second")
     parser.add_argument("--seed", type=int, default=1, help="of the fault plan and the histories")
     parser.add_argument("--redis-absent", type=float, default=40, help="seconds; 0 leaves it out")

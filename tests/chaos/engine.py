@@ -12,7 +12,7 @@ from django.db import connection
 
 from config import embedded
 from tests.chaos import checks, figures, probes
-from tests.chaos.faults import Injector, absent, plan
+from tests.chaos.faults import KINDS, Injector, absent, plan
 from tests.chaos.figures import Window
 from tests.chaos.history import Stream, names
 from tests.chaos.load import Load
@@ -33,6 +33,7 @@ class Choices:
     seed: int
     rate: float
     faults: int
+    only: list[str]
     redis_absent: float
     postgres_absent: float
     recovery: float
@@ -103,7 +104,9 @@ def _break(run: Run) -> None:
 
 def _strike(run: Run) -> Window:
     choices = run.choices
-    faults = plan(choices.seed, seconds=choices.seconds, count=choices.faults)
+    faults = plan(
+        choices.seed, seconds=choices.seconds, count=choices.faults, only=choices.only or KINDS
+    )
     injector = Injector(run.product, faults)
     run.say(f"{len(faults)} faults in {choices.seconds:.0f} s at {choices.rate:.0f} events/s")
     began = time.time()

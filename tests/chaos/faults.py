@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -128,10 +128,12 @@ RARE = {"kill supervisor": 0.25}
 # -- the plan ----------------------------------------------------------------------------------
 
 
-def plan(seed: int, *, seconds: float, count: int) -> list[Fault]:
+def plan(
+    seed: int, *, seconds: float, count: int, only: Collection[str] = KINDS.keys()
+) -> list[Fault]:
     """`count` faults over `seconds`, evenly but not regularly; every kind comes in each round."""
     dice = random.Random(f"faults {seed}")
-    kinds = list(islice(_rounds(dice), count))
+    kinds = list(islice(_rounds(dice, only), count))
     if kinds and kinds[-1] in RARE:
         # After the last fault each part's own return is timed, not that of everything at once.
         kinds[0], kinds[-1] = kinds[-1], kinds[0]
@@ -142,14 +144,14 @@ def plan(seed: int, *, seconds: float, count: int) -> list[Fault]:
     ]
 
 
-def _rounds(dice: random.Random) -> Iterator[str]:
+def _rounds(dice: random.Random, kinds: Collection[str]) -> Iterator[str]:
     """All kinds in random order, again and again; the first round leaves none out."""
-    shares = dict.fromkeys(KINDS, 1.0)
+    shares = dict.fromkeys(sorted(kinds), 1.0)
     while True:
-        kinds = [kind for kind, share in shares.items() if dice.random() < share]
-        dice.shuffle(kinds)
-        yield from kinds
-        shares |= RARE
+        turn = [kind for kind, share in shares.items() if dice.random() < share]
+        dice.shuffle(turn)
+        yield from turn
+        shares |= {kind: share for kind, share in RARE.items() if kind in kinds}
 
 
 @dataclass

@@ -32,6 +32,15 @@ def test_ten_minutes_hold_over_a_hundred_faults_of_every_kind():
     assert counted["kill supervisor"] >= 1
 
 
+def test_a_plan_can_be_narrowed_to_some_kinds():
+    counted = Counter(f.kind for f in plan(1, seconds=60, count=30, only=["kill valkey"]))
+    assert counted == {"kill valkey": 30}
+
+
+def test_a_plan_ends_with_a_fault_of_one_part():
+    assert all(plan(seed, seconds=60, count=16)[-1].kind not in RARE for seed in range(50))
+
+
 def test_faults_come_in_order_and_within_the_time():
     moments = [fault.at for fault in plan(2, seconds=60, count=30)]
     assert moments == sorted(moments)
