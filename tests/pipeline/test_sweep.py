@@ -77,6 +77,11 @@ def test_verify_names_a_cell_that_was_changed_and_heals_it(network, capsys):
     call_command("verify", all=True)
 
 
+def test_verify_refuses_a_window_that_ends_before_it_begins(network):
+    with pytest.raises(CommandError, match="ends before it begins"):
+        call_command("verify", start="2026-03-02T00:00:00Z", end="2026-03-01T00:00:00Z")
+
+
 def test_verify_finds_a_missing_row_and_a_wrong_backlog(network, capsys):
     post(network, event(network, id=1))
     services.fold_waiting()

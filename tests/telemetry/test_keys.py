@@ -36,6 +36,21 @@ def test_only_a_hash_of_the_key_is_kept(network):
     assert secret not in str(rows("SELECT * FROM telemetry_sourcekey"))
 
 
+@pytest.mark.parametrize("source", ["", " ", "two words", "-lab", "a/b", "x" * 61, "caf\xe9"])
+def test_a_source_needs_a_code_that_is_a_word(network, source):
+    for command in (["issue_key", "--", source], ["ingest", f"--source={source}", "/dev/null"]):
+        with pytest.raises(CommandError, match="A source's code"):
+            call_command(*command)
+    assert not Source.objects.exists()
+
+
+@pytest.mark.parametrize("moment", ["0", "2020-01-31", "2026-01-01T00:00:00+00:00"])
+def test_a_key_that_has_expired_already_is_not_issued(network, moment):
+    with pytest.raises(CommandError, match="not in the future"):
+        run("lab", "--expires", moment)
+    assert not SourceKey.objects.exists()
+
+
 def test_a_source_named_like_a_system_speaks_as_that_system(network):
     run("ehr")
 

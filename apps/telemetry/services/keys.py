@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from apps.telemetry.models import Source, SourceKey
 # What was read of a key may be this old. Revocation does not wait for it: storing events asks the
 # key's row again, in the same statement.
 FRESH_SECONDS = 1.0
-LIVE_KEYS_A_SOURCE = 2
+# A word on command lines, in file names and in addresses.
+_SOURCE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -38,6 +40,10 @@ UPDATE telemetry_sourcekey SET last_used_at = now()
  WHERE id = %(key_id)s
    AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 """
+
+
+class UnusableSource(Exception):
+    """No code for a new source."""
 
 
 class UnknownFacility(Exception):
@@ -145,6 +151,9 @@ def issue_key(
 
 def ensure_source(code: str) -> Source:
     """The source of this code; a new one belongs to the system of that code, if there is one."""
+    if not _SOURCE_CODE.fullmatch(code):
+        message = "A source's code is at most 60 letters, digits, dots, dashes and underscores"
+        raise UnusableSource(f"{message}: {code!r} is none.")
     system = System.objects.filter(code=code).first()
     source, _ = Source.objects.get_or_create(
         code=code, defaults={"name": system.name if system else code, "system": system}

@@ -33,6 +33,8 @@ class Command(BaseCommand):
         default = event_horizon() if options["all"] else now() - timedelta(hours=48)
         start = moment(options["start"]) or default
         end = moment(options["end"]) or now() + FAR_AHEAD
+        if start >= end:
+            raise CommandError("The window ends before it begins.")
         found = verify(start=start, end=end, heal=options["heal"])
         self.report(found)
         if found and not options["heal"]:

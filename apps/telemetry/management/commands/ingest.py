@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.telemetry.files import EventFile, Group, groups, opened
 from apps.telemetry.refusals import Refused, Rejection
 from apps.telemetry.services.accept import KeyRevoked, accept
-from apps.telemetry.services.keys import Sender, sender_for_files
+from apps.telemetry.services.keys import Sender, UnusableSource, sender_for_files
 
 SHOWN_REJECTIONS = 10
 REDRAW_SECONDS = 0.1
@@ -52,7 +52,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, files: list[str], source: str, start: int, **_: Any) -> None:
         self.tally, self.drawn_at = Tally(), 0.0
-        sender = sender_for_files(source)
+        try:
+            sender = sender_for_files(source)
+        except UnusableSource as error:
+            raise CommandError(str(error)) from None
         for name in files:
             self._ingest_file(name, sender, start)
             start = 1

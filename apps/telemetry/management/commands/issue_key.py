@@ -7,7 +7,12 @@ from django.utils import timezone
 
 from apps.telemetry.models import Source
 from apps.telemetry.queries import keys_of
-from apps.telemetry.services.keys import UnknownFacility, issue_key, revoke_key
+from apps.telemetry.services.keys import (
+    UnknownFacility,
+    UnusableSource,
+    issue_key,
+    revoke_key,
+)
 
 
 class Command(BaseCommand):
@@ -54,6 +59,8 @@ class Command(BaseCommand):
             )
         except UnknownFacility as error:
             raise CommandError(f"The catalogue has no facility {error}.") from None
+        except UnusableSource as error:
+            raise CommandError(str(error)) from None
         if is_new:
             self.stderr.write(f"New source {source}.")
         self.stdout.write(issued.bearer)
@@ -75,8 +82,12 @@ def _moment(text: str) -> datetime:
     """A number of days from now, or a date or time (in UTC where it says no zone)."""
     try:
         if text.isdigit():
-            return timezone.now() + timedelta(days=int(text))
-        moment = datetime.fromisoformat(text)
+            moment = timezone.now() + timedelta(days=int(text))
+        else:
+            moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"not a number of days nor a date: {text}") from None
-    return moment if moment.tzinfo else timezone.make_aware(moment)
+    moment = moment if moment.tzinfo else timezone.make_aware(moment)
+    if moment <= timezone.now():
+        raise argparse.ArgumentTypeError(f"not in the future: {text}")
+    return moment
