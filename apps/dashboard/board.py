@@ -23,6 +23,8 @@ WINDOWS = {
     "90d": ("90 d", "last 90 days"),
 }
 DEFAULT_WINDOW = "24h"
+# How often a page that is left open asks again: a long window changes slowly and costs more.
+SECONDS_BETWEEN = {"1h": 5, "24h": 5, "7d": 15, "28d": 60, "90d": 60}
 STALE_AFTER = timedelta(minutes=15)
 
 

@@ -60,6 +60,7 @@ def _frame(now: datetime, scope: Scope, chosen: board.Selection) -> dict[str, An
         "chosen": chosen,
         "windows": board.WINDOWS,
         "window_name": board.WINDOWS[chosen.window][1],
+        "seconds": board.SECONDS_BETWEEN[chosen.window],
     }
 
 

@@ -7,45 +7,56 @@ has taken up yet, and the backlog, so every figure of an answer is of one state 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
 from apps.core.db import fetch_all, fetch_value
 from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
-from apps.scorecards.windows import SLOTS, Piece, Window, pieces, snapped
+from apps.scorecards.windows import Window, ranges, snapped
 
-# `piece` says which rows belong to the window at each facility. Its envelopes over all facilities
-# stand in the WHERE as constants, one for each slot (windows.SLOTS): the planner then knows how few
-# rows they hold and reads them as ranges of the primary key (grain, bucket, ...).
+# A window is whole facility-local days with a gap before and after them; a short one is one gap
+# (first_day = last_day = end). In a gap the rows of whole hours count, and the minutes of hours
+# that lie in it only partly. So every instant counts once, in any time zone.
+# The constant ranges repeat what the CASE says more exactly: they let the planner see how few rows
+# are meant, read them as ranges of the primary key (grain, bucket, ...) and hash instead of sort.
 FLOW = """
-WITH place AS (
-    SELECT * FROM unnest(%(facility_ids)s::integer[], %(facility_zones)s::text[])
-        AS place (facility_id, zone)
-), part AS (
-    SELECT * FROM unnest(%(zones)s::text[], %(grains)s::smallint[],
-                         %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-        AS part (zone, grain, starts_at, ends_at)
-), piece AS (
-    SELECT facility_id, grain, starts_at, ends_at FROM place JOIN part USING (zone)
+WITH place AS MATERIALIZED (
+    SELECT f.id AS facility_id,
+           CASE WHEN NOT %(by_days)s THEN %(end)s
+                WHEN day.first AT TIME ZONE f.time_zone = %(start)s THEN %(start)s
+                ELSE (day.first + interval '1 day') AT TIME ZONE f.time_zone END AS first_day,
+           CASE WHEN NOT %(by_days)s THEN %(end)s
+                ELSE day.last AT TIME ZONE f.time_zone END AS last_day
+      FROM catalog_facility AS f
+     CROSS JOIN LATERAL (
+           SELECT date_trunc('day', %(start)s AT TIME ZONE f.time_zone) AS first,
+                  date_trunc('day', %(end)s AT TIME ZONE f.time_zone) AS last) AS day
+     WHERE f.id = ANY(%(facility_ids)s)
 ), counted AS (
     SELECT r.workflow_id, r.facility_id, r.events, r.started, r.settled, r.completed, r.failed,
            r.dead_lettered, r.retried, r.manual_touches, r.met, r.breached, r.excluded,
            r.business_met, r.business_breached, r.business_excluded, r.amount_started,
            r.amount_settled, r.amount_completed, r.latencies, r.latency_histogram
       FROM scorecards_rollup AS r
-     WHERE (r.grain = 1 AND r.bucket >= %(start_0)s AND r.bucket < %(end_0)s
-         OR r.grain = 2 AND r.bucket >= %(start_1)s AND r.bucket < %(end_1)s
-         OR r.grain = 1 AND r.bucket >= %(start_2)s AND r.bucket < %(end_2)s
-         OR r.grain = 3 AND r.bucket >= %(start_3)s AND r.bucket < %(end_3)s
-         OR r.grain = 1 AND r.bucket >= %(start_4)s AND r.bucket < %(end_4)s
-         OR r.grain = 2 AND r.bucket >= %(start_5)s AND r.bucket < %(end_5)s
-         OR r.grain = 1 AND r.bucket >= %(start_6)s AND r.bucket < %(end_6)s)
-       AND r.workflow_id = ANY(%(workflow_ids)s) AND r.facility_id = ANY(%(facility_ids)s)
-       AND EXISTS (SELECT FROM piece
-                    WHERE piece.grain = r.grain AND piece.facility_id = r.facility_id
-                      AND r.bucket >= piece.starts_at AND r.bucket < piece.ends_at)
+      JOIN place ON place.facility_id = r.facility_id
+     WHERE (%(by_days)s AND r.grain = 3 AND r.bucket >= %(start)s AND r.bucket < %(end)s
+         OR r.grain = 2 AND r.bucket >= %(start)s AND r.bucket < %(hours_until)s
+         OR r.grain = 2 AND r.bucket >= %(hours_from)s AND r.bucket < %(end)s
+         OR r.grain = 1 AND r.bucket >= %(start)s AND r.bucket < %(minutes_until)s
+         OR r.grain = 1 AND r.bucket >= %(minutes_from)s AND r.bucket < %(end)s)
+       AND r.workflow_id = ANY(%(workflow_ids)s)
+       AND CASE
+           WHEN r.grain = 3 THEN r.bucket >= place.first_day AND r.bucket < place.last_day
+           WHEN r.bucket >= place.first_day AND r.bucket < place.last_day THEN false
+           WHEN r.grain = 2 THEN r.bucket + interval '1 hour'
+                <= CASE WHEN r.bucket < place.first_day THEN place.first_day ELSE %(end)s END
+           WHEN r.bucket < place.first_day THEN
+                date_bin('1 hour', r.bucket, 'epoch') < %(start)s
+                OR date_bin('1 hour', r.bucket, 'epoch') + interval '1 hour' > place.first_day
+           ELSE date_bin('1 hour', r.bucket, 'epoch') < place.last_day
+                OR date_bin('1 hour', r.bucket, 'epoch') + interval '1 hour' > %(end)s END
      UNION ALL
     SELECT workflow_id, facility_id, events, started, settled, completed, failed,
            dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
@@ -341,7 +352,8 @@ def scorecards(
 ) -> Scorecards:
     """Every cell of these facilities (id -> time zone) and workflows; absent when never used."""
     statement = FLOW + (BACKLOG_NOW if window.is_live else BACKLOG_THEN) + CELLS
-    params = _parts(window, zones) | _scope(window, zones, workflow_ids)
+    scope = {"facility_ids": list(zones), "workflow_ids": list(workflow_ids)}
+    params = ranges(window, zones=set(zones.values())) | scope
     return Scorecards.of(fetch_all(statement, params, row=Cell))
 
 
@@ -372,35 +384,3 @@ def silent_cells(
     """Cells that are silent since `since` while `usual` events or more came a week earlier."""
     params = {"facility_ids": list(facility_ids), "since": since, "now": now, "usual": usual}
     return fetch_all(SILENT, params, row=SilentCell)
-
-
-def _scope(window: Window, zones: Mapping[int, str], workflow_ids: Sequence[int]) -> dict[str, Any]:
-    return {
-        "start": window.start,
-        "end": window.end,
-        "workflow_ids": list(workflow_ids),
-        "facility_ids": list(zones),
-        "facility_zones": list(zones.values()),
-    }
-
-
-def _parts(window: Window, zones: Mapping[int, str]) -> dict[str, Any]:
-    """The pieces of each time zone, and the range of each slot over all of them."""
-    found = [(zone, piece) for zone in set(zones.values()) for piece in pieces(window, zone)]
-    return {
-        "zones": [zone for zone, _ in found],
-        "grains": [int(piece.grain) for _, piece in found],
-        "starts": [piece.start for _, piece in found],
-        "ends": [piece.end for _, piece in found],
-        **_envelopes(window, [piece for _, piece in found]),
-    }
-
-
-def _envelopes(window: Window, found: Sequence[Piece]) -> dict[str, datetime]:
-    """The range of each slot; an unused one is empty."""
-    ranges = {}
-    for slot in range(SLOTS):
-        here = [piece for piece in found if piece.slot == slot]
-        ranges[f"start_{slot}"] = min((piece.start for piece in here), default=window.start)
-        ranges[f"end_{slot}"] = max((piece.end for piece in here), default=window.start)
-    return ranges

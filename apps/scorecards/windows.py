@@ -5,9 +5,10 @@ the middle, hours around them and minutes at the edges, so 90 days cost about a 
 and are still exact to the minute.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.scorecards.models import Rollup
@@ -25,9 +26,6 @@ NAMED = {
 }
 # Below this, hours are few enough and days would only add edges.
 HOURS_ONLY = timedelta(hours=48)
-# Minutes, hours, minutes, days, minutes, hours, minutes: the longest way to make up a window. The
-# inner minutes are for zones whose midnight is not on a full hour.
-SLOTS = 7
 # Older minutes are dropped (a day of margin for the job that drops them).
 MINUTES_KEPT = timedelta(days=MINUTE_DAYS - 1)
 FURTHEST_BACK = timedelta(days=HOUR_DAYS - 1)
@@ -40,15 +38,6 @@ class Window:
     start: datetime
     end: datetime
     is_live: bool
-
-
-class Piece(NamedTuple):
-    """Rows of one grain that belong to the window. A slot is the same part of it in every zone."""
-
-    slot: int
-    grain: int
-    start: datetime
-    end: datetime
 
 
 def named_window(name: str, *, end: datetime | None, now: datetime) -> Window:
@@ -70,14 +59,30 @@ def _edge(moment: datetime, now: datetime) -> timedelta:
     return MINUTE if moment >= now - MINUTES_KEPT else HOUR
 
 
-def pieces(window: Window, zone: str) -> list[Piece]:
-    """What the window is made of at a facility in this time zone."""
-    first = _midnight_from(window.start, zone)
-    last = _midnight_until(window.end, zone)
-    if window.end - window.start <= HOURS_ONLY or first >= last:
-        return _by_hours(0, window.start, window.end)
-    day = Piece(3, Rollup.Grain.DAY, first, last)
-    return [*_by_hours(0, window.start, first), day, *_by_hours(4, last, window.end)]
+def ranges(window: Window, *, zones: Collection[str]) -> dict[str, Any]:
+    """Where rows of each grain can count, as the reader's statement names it.
+
+    Hours count up to the first local midnight and from the last one: a day has 25 hours at most.
+    Minutes count in the two hours at the edges, and around a midnight that is on no full hour.
+    """
+    start, end = window.start, window.end
+    by_days = end - start > HOURS_ONLY
+    around = timedelta(hours=26) if by_days else end - start
+    is_wide = by_days and not all(_has_full_hours(zone, start) for zone in zones)
+    return {
+        "start": start,
+        "end": end,
+        "by_days": by_days,
+        "hours_until": start + around,
+        "hours_from": end - around,
+        "minutes_until": start + around if is_wide else min(ceil(start, HOUR), end),
+        "minutes_from": end - around if is_wide else max(floor(end, HOUR), start),
+    }
+
+
+def _has_full_hours(zone: str, moment: datetime) -> bool:
+    offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
+    return offset is not None and offset % HOUR == timedelta()
 
 
 def snapped(window: Window, grain: int, zone: str) -> tuple[datetime, datetime]:
@@ -95,18 +100,6 @@ def floor(moment: datetime, step: timedelta) -> datetime:
 
 def ceil(moment: datetime, step: timedelta) -> datetime:
     return floor(moment + step - RESOLUTION, step)
-
-
-def _by_hours(slot: int, start: datetime, end: datetime) -> list[Piece]:
-    first, last = ceil(start, HOUR), floor(end, HOUR)
-    if first >= last:
-        return [Piece(slot, Rollup.Grain.MINUTE, start, end)]
-    parts = [
-        Piece(slot, Rollup.Grain.MINUTE, start, first),
-        Piece(slot + 1, Rollup.Grain.HOUR, first, last),
-        Piece(slot + 2, Rollup.Grain.MINUTE, last, end),
-    ]
-    return [part for part in parts if part.start < part.end]
 
 
 def _midnight_until(moment: datetime, zone: str) -> datetime:

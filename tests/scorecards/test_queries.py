@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from apps.catalog.snapshot import forget_snapshot
 from apps.pipeline import services as pipeline
 from apps.scorecards import histogram, queries, services
 from apps.scorecards.models import Rollup
@@ -77,6 +78,22 @@ def test_a_window_is_exactly_what_a_recount_says(network, history, days, until):
     start, end = now - timedelta(days=days), now - timedelta(days=until)
     window = window_between(start, end if until else None, now=now)
     assert figures(read(network, window)) == recount(window)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/Havana"])
+@pytest.mark.parametrize("hours", [2.2, 49, 73.4, 150])
+def test_it_is_exact_where_midnight_is_on_no_full_hour(network, zone, hours):
+    network.facilities[SOUTH].time_zone = zone
+    network.facilities[SOUTH].save()
+    forget_snapshot()
+    told = [done(f"h-{n}", hours_ago=n * 1.3, facility=n % 2, amount=n) for n in range(1, 120)]
+    fold(network, *(one for events in told for one in events))
+    now = timezone.now()
+    window = window_between(now - timedelta(hours=hours), None, now=now)
+    zones = {place.pk: place.time_zone for place in network.facilities}
+    workflows = [workflow.pk for workflow in network.workflows]
+    cards = queries.scorecards(zones=zones, workflow_ids=workflows, window=window)
+    assert figures(cards) == recount(window)
 
 
 def test_deltas_that_no_compaction_has_taken_up_yet_are_counted(network, history):
