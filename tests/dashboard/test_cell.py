@@ -88,11 +88,9 @@ def test_a_swap_gets_the_part(as_bea, happened):
     assert response.content.decode().lstrip().startswith('<div id="cell"')
 
 
-def test_a_list_of_fifty_costs_what_a_list_of_one_costs(
-    as_bea, happened, django_assert_num_queries
-):
+def test_a_list_of_fifty_costs_what_a_list_of_one_costs(as_bea, happened, budget):
     happened(*(one for n in range(60) for one in stuck(f"s-{n}")))
     as_bea.get(CELL)
     # Session, person, facilities, list, figures.
-    with django_assert_num_queries(5):
+    with budget(5):
         as_bea.get(CELL, headers={"HX-Request": "true"})

@@ -169,14 +169,12 @@ def test_what_others_see_changes_no_figure_of_mine(network, as_bea, as_ivo, time
     assert board(as_ivo) != theirs
 
 
-def test_the_board_costs_the_same_few_queries_for_any_number_of_cells(
-    as_ivo, happened, django_assert_num_queries
-):
+def test_the_board_costs_the_same_few_queries_for_any_number_of_cells(as_ivo, happened, budget):
     happened(*done("c-1"))
     as_ivo.get(BOARD)
     happened(*enough(), *enough(20, facility=SOUTH), *enough(40, workflow=1))
     # Session, person, facilities, figures, silent cells, watermark.
-    with django_assert_num_queries(6):
+    with budget(6):
         as_ivo.get(BOARD, headers={"HX-Request": "true"})
 
 

@@ -97,7 +97,7 @@ def test_it_is_only_read(network, as_bea):
     assert as_bea.post(address(network, "d")).status_code == 405
 
 
-def test_many_events_cost_no_more_queries(network, as_bea, django_assert_num_queries):
+def test_many_events_cost_no_more_queries(network, as_bea, budget):
     retries = [
         {"subject": "d", "rank": 2, "attempt": n, "outcome": "retry", "at": ago(minutes=200 - n)}
         for n in range(1, 120)
@@ -105,7 +105,7 @@ def test_many_events_cost_no_more_queries(network, as_bea, django_assert_num_que
     fold(network, *done("d", hours_ago=4), *retries)
     as_bea.get(address(network, "d"))
     # Session, person, facilities, transaction, events, clocks, keys, batches.
-    with django_assert_num_queries(8):
+    with budget(8):
         as_bea.get(address(network, "d"), headers={"HX-Request": "true"})
 
 

@@ -199,15 +199,13 @@ def test_an_unchanged_answer_is_304(network, as_bea, path, time_machine):
     assert as_bea.get(path, headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_the_answer_costs_the_same_queries_for_any_number_of_cells(
-    bea, happened, django_assert_num_queries
-):
+def test_the_answer_costs_the_same_queries_for_any_number_of_cells(bea, happened, budget):
     client = by_token(bea)
     happened(*done("a"))
     client.get(SCORECARDS)
     happened(*done("b", workflow=1))
     # Token, facilities, watermark, figures.
-    with django_assert_num_queries(4):
+    with budget(4):
         client.get(SCORECARDS)
 
 
