@@ -5,6 +5,7 @@ from tests.dashboard.conftest import (
     as_ivo,
     as_sam,
     bea,
+    budget,
     happened,
     ivo,
     network,
@@ -12,4 +13,15 @@ from tests.dashboard.conftest import (
     sam,
 )
 
-__all__ = ["as_bea", "as_ivo", "as_sam", "bea", "happened", "ivo", "network", "person", "sam"]
+__all__ = [
+    "as_bea",
+    "as_ivo",
+    "as_sam",
+    "bea",
+    "budget",
+    "happened",
+    "ivo",
+    "network",
+    "person",
+    "sam",
+]
