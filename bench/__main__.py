@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from bench.place import claim_environment
+from bench.place import RESULTS, claim_environment
 
 VAR = claim_environment()
 
@@ -25,7 +25,7 @@ def main() -> int:
         print(f"Something is being measured in {held} already.", file=sys.stderr)
         return 2
     print("\n" + table(figures))
-    print(f"\nkept in {keep(figures, quick=choices.quick)}")
+    print(f"\nkept in {RESULTS}")
     return 0 if all(figure.met for figure in figures) else 1
 
 
@@ -55,6 +55,7 @@ def measure(instance: Instance, choices: argparse.Namespace) -> list[Figure]:
         instance.console.say(f"measuring {name}")
         figures = list(FIGURES[name](bench))
         found += figures
+        keep(figures, quick=choices.quick)
         for figure in figures:
             instance.console.say(f"{figure.name}: {figure.ratio:.2f} ({figure.goal})")
         instance.console.say(f"{name} took {time.monotonic() - began:.0f} s")

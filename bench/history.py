@@ -71,9 +71,9 @@ SELECT row_number() OVER (), 0, e.us, 1, 1,
 # Two numbers a transaction, as most senders know.
 GENERATE_KEYS = """
 INSERT INTO fold_key (event_key, transaction_id, kind, token, masked)
-SELECT event_key, transaction_id, kind, decode(md5(kind || correlation_id), 'hex'),
+SELECT event_key, transaction_id, given, decode(md5(given || correlation_id), 'hex'),
        right(correlation_id, 4)
-  FROM fold_new CROSS JOIN (VALUES ('account'), ('encounter')) AS given (kind)
+  FROM fold_new CROSS JOIN unnest(ARRAY['account', 'encounter']) AS given
  WHERE amount_minor IS NOT NULL
 """
 NOTE = "CREATE TABLE bench_history (fingerprint text)"

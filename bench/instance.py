@@ -127,7 +127,7 @@ class Instance:
         wanted = [one for one in launch.programs(choices, base) if one.name in names]
         with self.programs(wanted):
             self._wait_until_calm(names)
-            yield Running(self, choices.url, list(names))
+            yield Running(self, choices.url, list(names), self.pid(names[-1]))
 
     def _wait_until_calm(self, names: Sequence[str]) -> None:
         """Until the processes that were started have read their code and only wait for work."""
@@ -160,7 +160,7 @@ class Instance:
 
     def pid(self, name: str) -> int:
         """The process that leads this program, servers included."""
-        for child in self.supervisor.children:
+        for child in reversed(self.supervisor.children):
             if child.program.name == name and child.process:
                 return child.process.pid
         raise LookupError(name)
@@ -176,11 +176,12 @@ class Instance:
 
 @dataclass(frozen=True)
 class Running:
-    """Processes at work and where to reach them."""
+    """Processes at work, where to reach them, and the pid of the one started last."""
 
     instance: Instance
     url: str
     names: list[str]
+    last_pid: int
 
     @contextmanager
     def paused(self) -> Iterator[None]:

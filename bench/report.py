@@ -71,7 +71,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def keep(figures: Sequence[Figure], *, quick: bool) -> Path:
+def keep(figures: Sequence[Figure], *, quick: bool) -> None:
     """Write the figures to results.json; those not measured this time stay, with their moment."""
     known = {one["name"]: one for one in _kept()}
     stamp = {"commit": commit(), "measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -80,7 +80,6 @@ def keep(figures: Sequence[Figure], *, quick: bool) -> Path:
     RESULTS.write_text(
         json.dumps({"machine": machine(), "figures": list(known.values())}, indent=2) + "\n"
     )
-    return RESULTS
 
 
 def _kept() -> list[dict[str, object]]:
