@@ -74,6 +74,14 @@ def stop(where: Place | None = None) -> None:
     where = where or place()
     for server in reversed(SERVERS):
         stop_server(server, where)
+    reap()
+
+
+def reap() -> None:
+    """Collect those of our children that have ended, by us or by somebody else."""
+    for pid, process in list(_children.items()):
+        if process.poll() is not None:
+            del _children[pid]
 
 
 def stop_server(server: Server, where: Place) -> None:
@@ -83,8 +91,7 @@ def stop_server(server: Server, where: Place) -> None:
     os.kill(pid, server.stop_signal)
     end = time.monotonic() + STOP_SECONDS
     while server.pid(where) is not None:
-        if pid in _children:
-            _children[pid].poll()
+        reap()
         if time.monotonic() > end:
             raise EmbeddedError(f"{server.name} (pid {pid}) did not stop in {STOP_SECONDS:.0f} s.")
         time.sleep(POLL_SECONDS)

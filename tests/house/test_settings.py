@@ -15,7 +15,7 @@ KEYS = {
 
 
 def python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("THROUGHLINE_")}
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(("THROUGHLINE_", "DJANGO_"))}
     return subprocess.run(
         [sys.executable, *words],
         cwd=PROJECT,
