@@ -142,6 +142,8 @@ def bring_up(supervisor: Supervisor, where: embedded.Place, choices: Choices) ->
 
 
 def check_port(choices: Choices) -> None:
+    if not 0 < choices.port < 2**16:
+        raise embedded.EmbeddedError("A port lies between 1 and 65535: make run PORT=8123")
     family = socket.AF_INET6 if ":" in choices.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

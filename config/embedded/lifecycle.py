@@ -105,20 +105,24 @@ def locked(where: Place) -> Iterator[None]:
         yield
 
 
+# What a directory answers that nobody may write to.
+NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+
+
 @contextlib.contextmanager
 def explained(where: Place) -> Iterator[None]:
     """Turn what the file system says into something a person can act on."""
     try:
         yield
-    except PermissionError as error:
-        raise EmbeddedError(
-            f"No permission for {error.filename or where.var}. Choose a directory of your own: "
-            "make run VAR=/some/dir"
-        ) from error
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise EmbeddedError(f"The disk that holds {where.var} is full.") from error
+        if error.errno == errno.ENOSPC:
+            raise EmbeddedError(f"The disk that holds {where.var} is full.") from error
+        if error.errno in NOT_OURS:
+            raise EmbeddedError(
+                f"Cannot use {error.filename or where.var} ({error.strerror or 'no permission'}). "
+                "Choose a directory of your own: make run VAR=/some/dir"
+            ) from error
+        raise
 
 
 def tail(path: Path, *, characters: int = 1500) -> str:

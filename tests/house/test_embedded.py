@@ -172,6 +172,8 @@ def test_a_full_disk_and_a_closed_one_are_put_in_words(var: Path):
         raise OSError(28, "No space left on device")
     with pytest.raises(embedded.EmbeddedError, match="VAR="), lifecycle.explained(where):
         raise PermissionError(13, "Permission denied", "/closed")
+    with pytest.raises(embedded.EmbeddedError, match="VAR="), lifecycle.explained(where):
+        raise OSError(30, "Read-only file system", "/closed")
 
 
 def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path):

@@ -113,6 +113,28 @@ def test_a_port_that_is_taken_is_named(var: Path, port: int):
     assert f"Port {port} is taken" in console(var)
 
 
+def test_a_port_that_is_none_is_no_traceback(var: Path):
+    assert launch(var, "run", "--port", "80000").wait(SECONDS) == 1
+    assert "between 1 and 65535" in console(var)
+    assert "Traceback" not in console(var)
+
+
+def test_a_file_in_place_of_the_directory_is_named(var: Path, port: int):
+    (var / "taken").touch()
+    with (var / "console.txt").open("a") as told:
+        run = subprocess.run(
+            [sys.executable, "-m", "config.launch", "run", "--port", str(port)],
+            cwd=PROJECT,
+            env={**os.environ, "THROUGHLINE_VAR": str(var / "taken")},
+            stdout=told,
+            stderr=told,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert "make run VAR=" in console(var)
+    assert "Traceback" not in console(var)
+
+
 def test_stopping_what_does_not_run_is_no_error(var: Path):
     assert launch(var, "stop").wait(SECONDS) == 0
     assert "nothing runs" in console(var)
