@@ -75,6 +75,8 @@ MIDDLEWARE = [
     # Sources need none of what follows, and pay for none of it.
     "apps.telemetry.middleware.ingest_door",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # The matrix is 160 kB of much the same; Django pads against guessing secrets by size.
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.core.headers.headers_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

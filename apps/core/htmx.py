@@ -38,8 +38,11 @@ def wants_partial(request: HttpRequest) -> bool:
 
 
 def unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The response with its ETag, or 304 when the page shows exactly this already."""
-    etag = f'"{blake2b(response.content, digest_size=12).hexdigest()}"'
+    """The response with its ETag, or 304 when the page shows exactly this already.
+
+    Weak, because compression changes the bytes and not what they say.
+    """
+    etag = f'W/"{blake2b(response.content, digest_size=12).hexdigest()}"'
     if etag in parse_etags(request.headers.get("If-None-Match", "")):
         response = HttpResponseNotModified(headers={"Vary": response.headers.get("Vary", "")})
     response.headers["ETag"] = etag

@@ -1,14 +1,19 @@
 """The heat table: cells of scorecards as what a reader sees of them.
 
-Everything a template would have to decide is decided here, once per cell: a page has hundreds.
+Everything a template would have to decide is decided here, once per cell, and written out as well:
+a page has hundreds, and a loop in a template would take longer than the database does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
 from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import wording
+from apps.dashboard.icons import icon
 from apps.scorecards.objectives import Objectives
 from apps.scorecards.queries import Cell, Scorecards
 
@@ -34,6 +39,7 @@ FEW = Tone("few", "too few to judge")
 NONE_DUE = Tone("none", "nothing due")
 SILENT = Tone("hs", "silent", "volume-off")
 NO_OBJECTIVE = Tone("q1", "no objective")
+TROUBLED = (AT_RISK, MISSED, SILENT)
 # How much of the error budget the misses use up: half of it, all, once and a half, three times.
 BUDGET_TONES = ((0.5, WELL_OVER), (1.0, MET), (1.5, SLIPPING), (3.0, AT_RISK))
 LEGEND = (
@@ -46,16 +52,15 @@ LEGEND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HeatCell:
-    """One cell as it is shown. An unused cell has no address."""
-
-    css: str
-    figure: str = ""
-    detail: str = ""
-    icon: str = ""
-    label: str = ""
-    url: str = ""
+# A link to the cell's transactions; the sum of a row leads nowhere; a dash was never used. What is
+# put in are our own words and figures, and addresses that are escaped once: escaping every part
+# again would be most of the work of a page.
+LINK = '<td class="{}"><a href="{}" title="{}">{}<small>{}{}</small></a></td>'
+SUM = '<td class="{}"><div title="{}">{}<small>{}{}</small></div></td>'
+UNUSED = (
+    '<td class="unused"><span title="not in use">\u2013'
+    '<span class="visually-hidden">not in use</span></span></td>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class HeatRow:
     name: str
     full_name: str
     objective: str
-    cells: Sequence[HeatCell]
+    cells: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,8 @@ class Heat:
     troubled: int
 
 
-UNUSED = HeatCell("unused", label="not in use")
 Address = Callable[[Workflow, Facility], str]
+Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,11 @@ class Board:
 
 def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
     """The table of a board; workflows nobody here uses are left out."""
+    tones = {key: _tone(board, key) for key in board.cards.cells}
     used = [line for line in board.workflows if line.id in board.cards.workflows]
-    rows = [_row(board, line) for line in used]
     regions = [(name, len(list(sites))) for name, sites in groupby(board.sites, key=region_of)]
-    troubled = sum(cell.css in ("q3", "q4", "hs") for row in rows for cell in row.cells[1:])
-    return Heat(regions, board.sites, rows, troubled)
+    troubled = sum(judged in TROUBLED for judged in tones.values())
+    return Heat(regions, board.sites, [_row(board, line, tones) for line in used], troubled)
 
 
 def tone(cell: Cell, objective: float | None) -> Tone:
@@ -128,15 +133,17 @@ def p95(cell: Cell) -> str:
     return ("≥" if cell.is_censored(P95) else "") + wording.latency(milliseconds)
 
 
-def _row(board: Board, line: Workflow) -> HeatRow:
-    total = board.cards.workflows[line.id]
-    cells = [_site_cell(board, line, site) for site in board.sites]
+def _row(board: Board, line: Workflow, tones: Mapping[Key, Tone]) -> HeatRow:
     objective = _shared_objective(board, line)
+    total = board.cards.workflows[line.id]
+    judged = tone(total, objective)
+    cells = [SUM.format(judged.css, *_words(total, judged))]
+    cells += [_site_cell(board, line, site, tones) for site in board.sites]
     return HeatRow(
         line.short_name,
         line.name,
-        wording.objective(objective) if objective is not None else "",
-        [_cell(total, tone(total, objective), url=""), *cells],
+        "" if objective is None else wording.objective(objective),
+        SafeString("".join(cells)),
     )
 
 
@@ -147,25 +154,28 @@ def _shared_objective(board: Board, line: Workflow) -> float | None:
     return max(set(known), key=known.count, default=None)
 
 
-def _site_cell(board: Board, line: Workflow, site: Facility) -> HeatCell:
-    cell = board.cards.cells.get((line.id, site.id))
-    if cell is None:
+def _tone(board: Board, key: Key) -> Tone:
+    if key in board.silent:
+        return SILENT
+    return tone(board.cards.cells[key], board.objectives.get(key))
+
+
+def _site_cell(board: Board, line: Workflow, site: Facility, tones: Mapping[Key, Tone]) -> str:
+    key = (line.id, site.id)
+    if key not in tones:
         return UNUSED
-    judged = tone(cell, board.objectives.get((line.id, site.id)))
-    if (line.id, site.id) in board.silent:
-        judged = SILENT
-    return _cell(cell, judged, url=board.address(line, site))
+    title, *words = _words(board.cards.cells[key], tones[key])
+    return LINK.format(tones[key].css, escape(board.address(line, site)), title, *words)
 
 
-def _cell(cell: Cell, judged: Tone, *, url: str) -> HeatCell:
+def _words(cell: Cell, judged: Tone) -> tuple[str, str, str, str]:
+    """Its title, figure, icon and the small line below."""
     speed = p95(cell)
-    return HeatCell(
-        judged.css,
-        _figure(cell, judged),
-        f"n={cell.due}" if judged is FEW else f"{cell.open:,} · {speed}",
-        judged.icon,
+    return (
         f"{judged.word}, {cell.open} open, p95 {speed}, {cell.due} due",
-        url,
+        _figure(cell, judged),
+        icon(judged.icon) if judged.icon else "",
+        f"n={cell.due}" if judged is FEW else f"{cell.open:,} · {speed}",
     )
 
 

@@ -167,7 +167,7 @@ def _read(question: Question) -> list[Cell] | list[Bucket]:
 
 def _etag(question: Question, found: list[Cell] | list[Bucket]) -> str:
     """Weak: two answers with the same figures differ in their watermark and in ages."""
-    content = repr((question.window, question.grain, found)).encode()
+    content = msgspec.msgpack.encode((question.window, question.grain, found))
     return f'W/"{blake2b(content, digest_size=12).hexdigest()}"'
 
 

@@ -1,13 +1,11 @@
 """Tags of the frame around every page, and times as people at a facility read them."""
 
 from datetime import datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.http import HttpRequest
-from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,22 +13,12 @@ from django.utils.safestring import SafeString
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.dashboard import wording
+from apps.dashboard.icons import icon
 from apps.dashboard.scope import SITES, scope_of
 from apps.dashboard.strip import strip_of
 
 register = template.Library()
-
-
-@register.simple_tag
-@cache
-def icon(name: str, size: str = "") -> SafeString:
-    """An icon of the sprite; it is decoration, the word beside it carries the meaning."""
-    return format_html(
-        '<svg class="ic {}" aria-hidden="true"><use href="{}#{}"/></svg>',
-        size,
-        static("vendor/icons/icons.svg"),
-        name,
-    )
+register.simple_tag(icon)
 
 
 @register.inclusion_tag("_strip.html", takes_context=True)
