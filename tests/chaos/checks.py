@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from apps.catalog.models import Clock, Facility, Stage
 from apps.core.db import fetch_value
 from apps.pipeline import services as pipeline
+from apps.scorecards import services as scorecards
 from apps.scorecards.verification import verify
 from apps.telemetry.canonical import transaction_id
 from apps.telemetry.partitions import event_horizon
@@ -172,9 +173,11 @@ def _expected(events: Collection[Said]) -> _Expected:
     """Compare transactions, cells and backlog with the oracle's, all at one moment.
 
     Inside a transaction now() stands still, so the sweep and the oracle agree on what is overdue.
+    The stop may have come between a fold and the compaction of its deltas, which are counted.
     """
     now: datetime = fetch_value("SELECT now()")
     pipeline.sweep_due()
+    scorecards.compact()
     rules = _rules(events)
     judged = _judge(events, rules, now)
     expected = cells(judged.values(), events, rules)

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from apps.core.db import fetch_value
+from apps.scorecards import services as scorecards
 from apps.telemetry import journal
 from config import embedded
 from config.celery import app
@@ -140,10 +141,10 @@ def post_one(product: Product, load: Load) -> None:
 
 
 def drained(*, seconds: float) -> bool:
-    """Wait until nothing waits to be folded; whether that came about."""
+    """Wait until nothing waits to be folded or rolled up; whether that came about."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if patient(lambda: journal.lag().batches == 0):
+        if patient(lambda: journal.lag().batches == 0 and not scorecards.deltas_wait()):
             return True
         time.sleep(LOOK_EVERY)
     return False
