@@ -181,5 +181,5 @@ def _words(cell: Cell, judged: Tone) -> tuple[str, str, str, str]:
 
 def _figure(cell: Cell, judged: Tone) -> str:
     if judged is SILENT:
-        return "Silent"
+        return "<span>Silent</span>"
     return "no data" if cell.attainment is None else wording.percent(cell.attainment)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -181,6 +182,19 @@ def test_the_board_costs_the_same_few_queries_for_any_number_of_cells(as_ivo, ha
 def test_the_strip_says_how_far_the_figures_reach(as_bea, happened):
     happened(*done("c-1"))
     assertContains(as_bea.get("/status/strip/"), "Data to")
+
+
+def test_the_strip_counts_what_lies_in_quarantine_here_and_leads_there(network, as_bea):
+    from apps.telemetry.models import Quarantine
+
+    for place, number in ((NORTH, 2), (SOUTH, 5)):
+        for _ in range(number):
+            Quarantine.objects.create(
+                id=uuid4(), received_at=ago(), source=network.source, code="unknown_stage",
+                facility=network.facilities[place],
+            )  # fmt: skip
+    response = as_bea.get("/status/strip/")
+    assertContains(response, '<a href="/quarantine/">2 events in quarantine</a>')
 
 
 def test_the_strip_turns_red_when_events_wait_too_long(network, as_bea, time_machine):

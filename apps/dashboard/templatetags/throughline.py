@@ -25,7 +25,8 @@ register.simple_tag(icon)
 def honesty_strip(context: dict[str, Any]) -> dict[str, Any]:
     """How far the figures reach."""
     request: HttpRequest = context["request"]
-    return {"strip": strip_of(scope_of(request), now=timezone.now())}
+    strip = strip_of(scope_of(request), now=timezone.now())
+    return {"strip": strip, "perms": context.get("perms")}
 
 
 @register.inclusion_tag("_scope.html", takes_context=True)
