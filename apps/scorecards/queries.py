@@ -182,6 +182,7 @@ SELECT workflow_id, facility_id,
 """
 
 # The rows of one grain, as they are, with the deltas of the same bucket. Days are facility-local.
+# A delta holds only what changed: until it is compacted, a new bucket has nulls beside it.
 SERIES = """
 WITH piece AS (
     SELECT * FROM unnest(%(facilities)s::integer[], %(zones)s::text[], %(starts)s::timestamptz[],
@@ -202,18 +203,26 @@ WITH piece AS (
            latencies, latency_histogram
       FROM scorecards_rollupdelta JOIN piece USING (facility_id)
 )
-SELECT bucket, workflow_id, facility_id, sum(events)::bigint AS events,
-       sum(started)::bigint AS started, sum(settled)::bigint AS settled,
-       sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
-       sum(dead_lettered)::bigint AS dead_lettered, sum(retried)::bigint AS retried,
-       sum(manual_touches)::bigint AS manual_touches, sum(met)::bigint AS met,
-       sum(breached)::bigint AS breached, sum(excluded)::bigint AS excluded,
-       sum(business_met)::bigint AS business_met,
-       sum(business_breached)::bigint AS business_breached,
-       sum(business_excluded)::bigint AS business_excluded,
-       sum(amount_started)::bigint AS amount_started, sum(amount_settled)::bigint AS amount_settled,
-       sum(amount_completed)::bigint AS amount_completed, sum(latencies)::bigint AS latencies,
-       sum(latency_histogram)::text AS latency_histogram
+SELECT bucket, workflow_id, facility_id,
+       COALESCE(sum(events), 0)::bigint AS events,
+       COALESCE(sum(started), 0)::bigint AS started,
+       COALESCE(sum(settled), 0)::bigint AS settled,
+       COALESCE(sum(completed), 0)::bigint AS completed,
+       COALESCE(sum(failed), 0)::bigint AS failed,
+       COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
+       COALESCE(sum(retried), 0)::bigint AS retried,
+       COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
+       COALESCE(sum(met), 0)::bigint AS met,
+       COALESCE(sum(breached), 0)::bigint AS breached,
+       COALESCE(sum(excluded), 0)::bigint AS excluded,
+       COALESCE(sum(business_met), 0)::bigint AS business_met,
+       COALESCE(sum(business_breached), 0)::bigint AS business_breached,
+       COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
+       COALESCE(sum(amount_started), 0)::bigint AS amount_started,
+       COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
+       COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
+       COALESCE(sum(latencies), 0)::bigint AS latencies,
+       COALESCE(sum(latency_histogram), 0)::text AS latency_histogram
   FROM counted JOIN piece USING (facility_id)
  WHERE bucket >= starts_at AND bucket < ends_at AND workflow_id = ANY(%(workflow_ids)s)
  GROUP BY 1, 2, 3

@@ -9,8 +9,11 @@ from django.utils import timezone
 
 from apps.accounts.services import issue_token
 from apps.core import openapi
+from apps.core.db import fetch_value
+from apps.pipeline.services import fold_journal
 from apps.scorecards.views import ScorecardAnswer
 from tests.dashboard.cast import NORTH, SOUTH, ago, done, fold, stuck
+from tests.pipeline.network import event, post
 
 SCORECARDS = "/api/v1/scorecards"
 TRANSACTION = "/api/v1/transactions/flow_1/s-1"
@@ -101,6 +104,17 @@ def test_a_grain_gives_a_cell_for_each_bucket(as_bea, happened, grain):
     found = answer.json()["cells"]
     assert sum(one["started"] for one in found) == 1
     assert all(one["open"] is None and one["bucket"] for one in found)
+
+
+@pytest.mark.parametrize("grain", ["minute", "hour", "day"])
+def test_a_bucket_that_is_not_compacted_yet_has_zeros_and_no_nulls(network, as_bea, grain):
+    post(network, event(network, id="a", subject="a", rank=1, at=ago(minutes=1)))
+    fold_journal()
+    assert fetch_value("SELECT count(*) FROM scorecards_rollupdelta WHERE met IS NULL")
+    answer = as_bea.get(SCORECARDS, {"window": "1h", "grain": grain})
+    [cell] = answer.json()["cells"]
+    assert (cell["started"], cell["met"], cell["amount_started"]) == (1, 0, "0.00")
+    assert cell["attainment"] is None
 
 
 def test_as_of_shows_what_was_open_then(as_bea, happened):
