@@ -12,7 +12,7 @@ from apps.dashboard.heat import Address, Board, Heat, heat, p95
 from apps.dashboard.scope import Choice, Scope, columns
 from apps.scorecards import queries
 from apps.scorecards.objectives import objectives_at
-from apps.scorecards.queries import Cell
+from apps.scorecards.queries import Glance
 from apps.scorecards.windows import HOUR, Window, named_window
 
 WINDOWS = {
@@ -77,7 +77,7 @@ def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
     window = named_window(chosen.window, end=None, now=now)
     zones = {place.id: place.time_zone for place in chosen.places.facilities}
     lines = scope.catalogue.document.workflows
-    cards = queries.scorecards(zones=zones, workflow_ids=[one.id for one in lines], window=window)
+    cards = queries.glance(zones=zones, workflow_ids=[one.id for one in lines], window=window)
     used = {facility for _, facility in cards.cells}
     board = Board(
         cards,
@@ -92,7 +92,7 @@ def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
     return Picture(tiles(cards.total, window, now), table, is_stale, _summary(table))
 
 
-def tiles(total: Cell, window: Window, now: datetime) -> list[Tile]:
+def tiles(total: Glance, window: Window, now: datetime) -> list[Tile]:
     """The figures of some cells together."""
     due = f"of {wording.count(total.due)} due" if total.due else "nothing was due"
     share = wording.NOTHING if total.attainment is None else wording.percent(total.attainment)
@@ -107,19 +107,19 @@ def tiles(total: Cell, window: Window, now: datetime) -> list[Tile]:
     ]  # fmt: skip
 
 
-def _p95_tile(total: Cell) -> Tile:
+def _p95_tile(total: Glance) -> Tile:
     figure, _, unit = p95(total).partition(wording.NARROW)
     [median] = total.quantiles(0.5)
     return Tile("p95 latency", figure, unit, f"median {wording.latency(median)}")
 
 
-def _overdue_tile(total: Cell) -> Tile:
+def _overdue_tile(total: Glance) -> Tile:
     foot = f"{wording.count(total.troubled)} failed or dead-lettered"
     icon = "alert-triangle" if total.overdue else ""
     return Tile("Overdue", wording.count(total.overdue), foot=foot, icon=icon)
 
 
-def _oldest(total: Cell, now: datetime) -> str:
+def _oldest(total: Glance, now: datetime) -> str:
     return f"oldest {wording.duration(now - total.oldest_at)}" if total.oldest_at else "none waits"
 
 

@@ -15,7 +15,7 @@ from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import wording
 from apps.dashboard.icons import icon
 from apps.scorecards.objectives import Objectives
-from apps.scorecards.queries import Cell, Scorecards
+from apps.scorecards.queries import Glance, Scorecards
 
 ENOUGH = 20
 P95 = 0.95
@@ -108,7 +108,7 @@ def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
     return Heat(regions, board.sites, [_row(board, line, tones) for line in used], troubled)
 
 
-def tone(cell: Cell, objective: float | None) -> Tone:
+def tone(cell: Glance, objective: float | None) -> Tone:
     """How the attainment of a cell stands against its objective."""
     if not cell.due:
         return NONE_DUE
@@ -125,12 +125,14 @@ def _budget_tone(missed: float, allowed: float) -> Tone:
     return next((tone for limit, tone in BUDGET_TONES if missed / allowed <= limit), MISSED)
 
 
-def p95(cell: Cell) -> str:
+def p95(cell: Glance) -> str:
     """The 95th percentile in words, marked when late open items hide a longer one."""
     [milliseconds] = cell.quantiles(P95)
     if milliseconds is None:
         return wording.NOTHING
-    return ("≥" if cell.is_censored(P95) else "") + wording.latency(milliseconds)
+    return ("≥" if cell.is_censored(P95, overdue=cell.overdue) else "") + wording.latency(
+        milliseconds
+    )
 
 
 def _row(board: Board, line: Workflow, tones: Mapping[Key, Tone]) -> HeatRow:
@@ -168,7 +170,7 @@ def _site_cell(board: Board, line: Workflow, site: Facility, tones: Mapping[Key,
     return LINK.format(tones[key].css, escape(board.address(line, site)), title, *words)
 
 
-def _words(cell: Cell, judged: Tone) -> tuple[str, str, str, str]:
+def _words(cell: Glance, judged: Tone) -> tuple[str, str, str, str]:
     """Its title, figure, icon and the small line below."""
     speed = p95(cell)
     return (
@@ -179,7 +181,7 @@ def _words(cell: Cell, judged: Tone) -> tuple[str, str, str, str]:
     )
 
 
-def _figure(cell: Cell, judged: Tone) -> str:
+def _figure(cell: Glance, judged: Tone) -> str:
     if judged is SILENT:
         return "<span>Silent</span>"
     return "no data" if cell.attainment is None else wording.percent(cell.attainment)

@@ -103,7 +103,7 @@ def _card(
     """The scorecard of one cell, as tiles."""
     window = named_window(chosen.window, end=None, now=now)
     zones = {place.id: place.time_zone}
-    total = scorecards.scorecards(zones=zones, workflow_ids=[line.id], window=window).total
+    total = scorecards.glance(zones=zones, workflow_ids=[line.id], window=window).total
     objective = objectives_at(now).get((line.id, place.id))
     return {
         "line": line,

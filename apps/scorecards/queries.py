@@ -7,7 +7,7 @@ has taken up yet, and the backlog, so every figure of an answer is of one state 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Any, LiteralString, Self
 
 import msgspec
 
@@ -21,7 +21,7 @@ from apps.scorecards.windows import Window, ranges, snapped
 # that lie in it only partly. So every instant counts once, in any time zone.
 # The constant ranges repeat what the CASE says more exactly: they let the planner see how few rows
 # are meant, read them as ranges of the primary key (grain, bucket, ...) and hash instead of sort.
-FLOW = """
+ROWS = """
 WITH place AS MATERIALIZED (
     SELECT f.id AS facility_id,
            CASE WHEN NOT %(by_days)s THEN %(end)s
@@ -65,8 +65,19 @@ WITH place AS MATERIALIZED (
       FROM scorecards_rollupdelta
      WHERE bucket >= %(start)s AND bucket < %(end)s
        AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
-), flow AS (
-    -- Back to bigint: sums of bigint are numeric, and summing those again is slow.
+), """
+
+# What a table shows: six columns of twenty, because wide sums are most of the work.
+GLANCED = """flow AS (
+    SELECT workflow_id, facility_id, sum(events)::bigint AS events,
+           sum(started)::bigint AS started, sum(met)::bigint AS met,
+           sum(breached)::bigint AS breached, sum(latencies)::bigint AS latencies,
+           sum(latency_histogram) AS latency_histogram
+      FROM counted GROUP BY 1, 2
+), """
+
+# Everything there is.
+COUNTED = """flow AS (
     SELECT workflow_id, facility_id,
            sum(events)::bigint AS events,
            sum(started)::bigint AS started,
@@ -134,51 +145,51 @@ BACKLOG_THEN = """standing AS (
       FROM standing GROUP BY 1, 2
 ), """
 
-# Flow and backlog are stacked, not joined, so the planner is free to hash. Histograms of cells add
-# up to those of their row and of the whole, so these sums are asked for here as well.
-CELLS = """cell AS (
+# Histograms of cells add up to those of their row and of the whole, so the sums come along.
+GLANCES = """cell AS (
     SELECT workflow_id, facility_id,
-           events, started, settled, completed, failed, dead_lettered, retried, manual_touches,
-           met, breached, excluded, business_met, business_breached, business_excluded,
-           amount_started, amount_settled, amount_completed, latencies, latency_histogram,
-           0 AS open, 0 AS overdue, 0 AS business_overdue, 0 AS troubled, 0 AS amount_open,
-           0 AS amount_at_risk, NULL::timestamptz AS oldest_at
-      FROM flow
-     UNION ALL
-    SELECT workflow_id, facility_id,
-           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, open, overdue,
-           business_overdue, troubled, amount_open, amount_at_risk, oldest_at
-      FROM backlog
+           COALESCE(events, 0) AS events, COALESCE(started, 0) AS started,
+           COALESCE(met, 0) AS met, COALESCE(breached, 0) AS breached,
+           COALESCE(latencies, 0) AS latencies,
+           COALESCE(latency_histogram, 0) AS latency_histogram, COALESCE(open, 0) AS open,
+           COALESCE(overdue, 0) AS overdue, COALESCE(troubled, 0) AS troubled,
+           COALESCE(amount_open, 0) AS amount_open, COALESCE(amount_at_risk, 0) AS amount_at_risk,
+           oldest_at
+      FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
 )
 SELECT workflow_id, facility_id,
-       COALESCE(sum(events), 0)::bigint AS events,
-       COALESCE(sum(started), 0)::bigint AS started,
-       COALESCE(sum(settled), 0)::bigint AS settled,
-       COALESCE(sum(completed), 0)::bigint AS completed,
-       COALESCE(sum(failed), 0)::bigint AS failed,
-       COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
-       COALESCE(sum(retried), 0)::bigint AS retried,
-       COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
-       COALESCE(sum(met), 0)::bigint AS met,
-       COALESCE(sum(breached), 0)::bigint AS breached,
-       COALESCE(sum(excluded), 0)::bigint AS excluded,
-       COALESCE(sum(business_met), 0)::bigint AS business_met,
-       COALESCE(sum(business_breached), 0)::bigint AS business_breached,
-       COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
-       COALESCE(sum(amount_started), 0)::bigint AS amount_started,
-       COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
-       COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
-       COALESCE(sum(latencies), 0)::bigint AS latencies,
-       COALESCE(sum(latency_histogram), 0)::text AS latency_histogram,
-       COALESCE(sum(open), 0)::bigint AS open,
+       COALESCE(sum(events), 0)::bigint AS events, COALESCE(sum(started), 0)::bigint AS started,
+       COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
+       COALESCE(sum(latencies), 0)::bigint AS latencies, COALESCE(sum(open), 0)::bigint AS open,
        COALESCE(sum(overdue), 0)::bigint AS overdue,
-       COALESCE(sum(business_overdue), 0)::bigint AS business_overdue,
        COALESCE(sum(troubled), 0)::bigint AS troubled,
        COALESCE(sum(amount_open), 0)::bigint AS amount_open,
        COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
-       min(oldest_at) AS oldest_at
+       COALESCE(sum(latency_histogram), 0)::text AS latency_histogram, min(oldest_at) AS oldest_at
   FROM cell
  GROUP BY GROUPING SETS ((workflow_id, facility_id), (workflow_id), ())
+"""
+
+CELLS = """cell AS (
+    SELECT * FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
+)
+SELECT workflow_id, facility_id,
+       COALESCE(events, 0) AS events, COALESCE(started, 0) AS started,
+       COALESCE(settled, 0) AS settled, COALESCE(completed, 0) AS completed,
+       COALESCE(failed, 0) AS failed, COALESCE(dead_lettered, 0) AS dead_lettered,
+       COALESCE(retried, 0) AS retried, COALESCE(manual_touches, 0) AS manual_touches,
+       COALESCE(met, 0) AS met, COALESCE(breached, 0) AS breached,
+       COALESCE(excluded, 0) AS excluded, COALESCE(business_met, 0) AS business_met,
+       COALESCE(business_breached, 0) AS business_breached,
+       COALESCE(business_excluded, 0) AS business_excluded,
+       COALESCE(amount_started, 0) AS amount_started,
+       COALESCE(amount_settled, 0) AS amount_settled,
+       COALESCE(amount_completed, 0) AS amount_completed, COALESCE(latencies, 0) AS latencies,
+       COALESCE(latency_histogram, 0)::text AS latency_histogram, COALESCE(open, 0) AS open,
+       COALESCE(overdue, 0) AS overdue, COALESCE(business_overdue, 0) AS business_overdue,
+       COALESCE(troubled, 0) AS troubled, COALESCE(amount_open, 0) AS amount_open,
+       COALESCE(amount_at_risk, 0) AS amount_at_risk, oldest_at
+  FROM cell
 """
 
 # The rows of one grain, as they are, with the deltas of the same bucket. Days are facility-local.
@@ -256,7 +267,7 @@ HAVING sum(events) >= %(usual)s
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What happened in one cell (or row of cells) in a window.
+    """What happened in one cell in a window.
 
     A struct and not a dataclass: a page makes hundreds, and this takes a tenth of the time.
     """
@@ -265,21 +276,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     facility_id: int | None
     events: int
     started: int
-    settled: int
-    completed: int
-    failed: int
-    dead_lettered: int
-    retried: int
-    manual_touches: int
     met: int
     breached: int
-    excluded: int
-    business_met: int
-    business_breached: int
-    business_excluded: int
-    amount_started: int
-    amount_settled: int
-    amount_completed: int
     latencies: int
     latency_histogram: str
 
@@ -293,24 +291,47 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Share that met its target, by due time; None, never 1, when nothing was due."""
         return self.met / self.due if self.due else None
 
-    @property
-    def business_attainment(self) -> float | None:
-        due = self.business_met + self.business_breached
-        return self.business_met / due if due else None
-
     def quantiles(self, *fractions: float) -> list[float | None]:
         """Latencies in milliseconds at these fractions, highest first; None without any."""
         return histogram.tail_quantiles(self.latency_histogram, self.latencies, fractions)
 
+    def is_censored(self, fraction: float, *, overdue: int) -> bool:
+        """Whether so many are late and still open that the quantile is only a lower bound."""
+        return overdue > (1 - fraction) * (self.latencies + overdue)
 
-class Bucket(Flow, frozen=True, kw_only=True, gc=False):
+
+class FullFlow(Flow, frozen=True, kw_only=True, gc=False):
+    """Everything that is counted of a cell."""
+
+    settled: int
+    completed: int
+    failed: int
+    dead_lettered: int
+    retried: int
+    manual_touches: int
+    excluded: int
+    business_met: int
+    business_breached: int
+    business_excluded: int
+    amount_started: int
+    amount_settled: int
+    amount_completed: int
+
+    @property
+    def business_attainment(self) -> float | None:
+        """Attainment of the business clock."""
+        due = self.business_met + self.business_breached
+        return self.business_met / due if due else None
+
+
+class Bucket(FullFlow, frozen=True, kw_only=True, gc=False):
     """The flow of one cell in one minute, hour or facility-local day."""
 
     bucket: datetime
 
 
-class Cell(Flow, frozen=True, kw_only=True, gc=False):
-    """Flow in a window, and what stands open at its end. Without ids it is a sum over cells."""
+class Cell(FullFlow, frozen=True, kw_only=True, gc=False):
+    """Everything known of a cell: its flow, and what stands open at the end of the window."""
 
     open: int
     overdue: int
@@ -320,21 +341,28 @@ class Cell(Flow, frozen=True, kw_only=True, gc=False):
     amount_at_risk: int
     oldest_at: datetime | None
 
-    def is_censored(self, fraction: float) -> bool:
-        """Whether so many are late and still open that the quantile is only a lower bound."""
-        return self.overdue > (1 - fraction) * (self.latencies + self.overdue)
+
+class Glance(Flow, frozen=True, kw_only=True, gc=False):
+    """What a table shows of a cell. Without ids it is the sum of several."""
+
+    open: int
+    overdue: int
+    troubled: int
+    amount_open: int
+    amount_at_risk: int
+    oldest_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecards:
     """The cells of a window, with the sums of each workflow and of all."""
 
-    cells: Mapping[tuple[int, int], Cell]
-    workflows: Mapping[int, Cell]
-    total: Cell
+    cells: Mapping[tuple[int, int], Glance]
+    workflows: Mapping[int, Glance]
+    total: Glance
 
     @classmethod
-    def of(cls, rows: Sequence[Cell]) -> Self:
+    def of(cls, rows: Sequence[Glance]) -> Self:
         cells, workflows, total = {}, {}, None
         for row in rows:
             if row.workflow_id is None:
@@ -356,14 +384,27 @@ class SilentCell:
     usual: int
 
 
-def scorecards(
-    *, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window
-) -> Scorecards:
-    """Every cell of these facilities (id -> time zone) and workflows; absent when never used."""
-    statement = FLOW + (BACKLOG_NOW if window.is_live else BACKLOG_THEN) + CELLS
+def glance(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> Scorecards:
+    """What a table shows of these facilities (id -> time zone) and workflows, with its sums."""
+    statement = ROWS + GLANCED + _backlog(window) + GLANCES
+    return Scorecards.of(fetch_all(statement, _params(zones, workflow_ids, window), row=Glance))
+
+
+def cells(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> list[Cell]:
+    """Everything known of every cell that was ever used, in no order."""
+    statement = ROWS + COUNTED + _backlog(window) + CELLS
+    return fetch_all(statement, _params(zones, workflow_ids, window), row=Cell)
+
+
+def _backlog(window: Window) -> LiteralString:
+    return BACKLOG_NOW if window.is_live else BACKLOG_THEN
+
+
+def _params(
+    zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window
+) -> dict[str, Any]:
     scope = {"facility_ids": list(zones), "workflow_ids": list(workflow_ids)}
-    params = ranges(window, zones=set(zones.values())) | scope
-    return Scorecards.of(fetch_all(statement, params, row=Cell))
+    return ranges(window, zones=set(zones.values())) | scope
 
 
 def series(

@@ -1,7 +1,6 @@
 """GET /api/v1/scorecards: the same figures as the pages, for programs."""
 
 from datetime import datetime
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -23,7 +22,7 @@ from apps.scorecards.parameters import (
     Question,
     read_question,
 )
-from apps.scorecards.queries import Bucket, Cell, Flow
+from apps.scorecards.queries import Bucket, Cell
 from apps.scorecards.windows import NAMED
 
 QUANTILES = {"p99_ms": 0.99, "p95_ms": 0.95, "p50_ms": 0.5}
@@ -159,10 +158,11 @@ def _read(question: Question) -> list[Cell] | list[Bucket]:
         return queries.series(
             zones=question.zones, workflow_ids=ids, window=question.window, grain=question.grain
         )
-    found = queries.scorecards(zones=question.zones, workflow_ids=ids, window=question.window).cells
-    order = {key: place for place, key in enumerate(ids)}
-    places = {key: place for place, key in enumerate(question.zones)}
-    return [found[key] for key in sorted(found, key=lambda key: (order[key[0]], places[key[1]]))]
+    found = queries.cells(zones=question.zones, workflow_ids=ids, window=question.window)
+    lines = {key: place for place, key in enumerate(ids)}
+    sites = {key: place for place, key in enumerate(question.zones)}
+    found.sort(key=lambda one: (lines[one.workflow_id or 0], sites[one.facility_id or 0]))
+    return found
 
 
 def _etag(question: Question, found: list[Cell] | list[Bucket]) -> str:
@@ -171,7 +171,7 @@ def _etag(question: Question, found: list[Cell] | list[Bucket]) -> str:
     return f'W/"{blake2b(content, digest_size=12).hexdigest()}"'
 
 
-def _cell(of: Flow, catalogue: Snapshot, end: datetime, reach: str) -> ScorecardCell:
+def _cell(of: Cell | Bucket, catalogue: Snapshot, end: datetime, reach: str) -> ScorecardCell:
     return ScorecardCell(
         workflow=catalogue.workflows_by_id[of.workflow_id or 0].code,
         facility=catalogue.facilities_by_id[of.facility_id or 0].code,
@@ -196,14 +196,14 @@ def _cell(of: Flow, catalogue: Snapshot, end: datetime, reach: str) -> Scorecard
     )
 
 
-def _latencies(of: Flow) -> dict[str, Any]:
+def _latencies(of: Cell | Bucket) -> dict[str, Any]:
     values = of.quantiles(*QUANTILES.values())
     found = {
         name: None if value is None else round(value)
         for name, value in zip(QUANTILES, values, strict=True)
     }
-    is_censored = of.is_censored if isinstance(of, Cell) and of.latencies else None
-    names = [name for name, fraction in QUANTILES.items() if is_censored and is_censored(fraction)]
+    overdue = of.overdue if isinstance(of, Cell) and of.latencies else 0
+    names = [name for name, share in QUANTILES.items() if of.is_censored(share, overdue=overdue)]
     return {**found, "censored": names}
 
 
@@ -219,7 +219,7 @@ def _standing(of: Cell, end: datetime) -> dict[str, Any]:
     }
 
 
-def _without_backlog(of: Flow) -> dict[str, Any]:
+def _without_backlog(of: Cell | Bucket) -> dict[str, Any]:
     nothing = dict.fromkeys(
         ("open", "overdue", "oldest_open_seconds", "amount_open", "amount_at_risk")
     )
@@ -227,7 +227,7 @@ def _without_backlog(of: Flow) -> dict[str, Any]:
     return {**nothing, "business": _business(of, None), "bucket": bucket}
 
 
-def _business(of: Flow, overdue: int | None) -> BusinessClock:
+def _business(of: Cell | Bucket, overdue: int | None) -> BusinessClock:
     share = _share(of.business_attainment)
     return BusinessClock(
         of.business_met, of.business_breached, of.business_excluded, overdue, share
@@ -240,4 +240,5 @@ def _share(share: float | None) -> float | None:
 
 def _money(minor: int) -> str:
     """Major units with two decimals: money is never a float."""
-    return f"{Decimal(minor).scaleb(-2):.2f}"
+    sign, minor = ("-", -minor) if minor < 0 else ("", minor)
+    return f"{sign}{minor // 100}.{minor % 100:02d}"
