@@ -7,6 +7,7 @@ before this file, with the machine's own configuration.
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("THROUGHLINE_VAR") or PROJECT / "var").absolute() / "test"
@@ -92,3 +93,17 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
 def look_at_the_catalogue_again() -> None:
     """A process keeps its copy for a second; a test must not see that of the last one."""
     forget_snapshot()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A server thread of a finished test may still hold a session, which would keep the test
+    database from being dropped: end what is left first."""
+    yield
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
