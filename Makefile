@@ -45,7 +45,8 @@ check: install-dev  ## Format, lint, types, migrations, deployment settings, fas
 	@$(PYTHON) -m config.embedded start >/dev/null
 	@$(CHECK_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(PYTHON) manage.py check --deploy --fail-level WARNING
-	@$(PYTHON) -m pytest -q -m "not browser and not chaos and not slow" $(PYTEST)
+	@$(PYTHON) -m pytest -q -n auto --dist loadscope \
+		-m "not browser and not chaos and not slow" $(PYTEST)
 
 bench: install-dev  ## Measure; prints one table and keeps bench/results.json
 	@$(PYTHON) -m bench $(BENCH)

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
-VAR = Path(os.environ.get("THROUGHLINE_VAR") or PROJECT / "var").absolute() / "test"
+VAR = Path(os.environ.get("THROUGHLINE_VAR") or PROJECT / "var").absolute()
+# Side by side, each process has a database of its own on the servers of the first, whose
+# environment it inherits.
+IS_FIRST = "PYTEST_XDIST_WORKER" not in os.environ
+if IS_FIRST:
+    VAR /= "test"
 
 for name in [name for name in os.environ if name.startswith("THROUGHLINE_")]:
     if name != "THROUGHLINE_SERVER_ACCOUNT":
@@ -50,18 +55,46 @@ def pytest_configure() -> None:
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 
-@pytest.fixture(scope="session")
-def services() -> Iterator[embedded.Place]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What commits, tries a hundred examples or simulates days is slow, without being marked."""
+    for item in items:
+        simulates = "tests/demo/" in item.nodeid
+        database = item.get_closest_marker("django_db")
+        commits = "transactional_db" in getattr(item, "fixturenames", ()) or (
+            database is not None and database.kwargs.get("transaction")
+        )
+        if simulates or commits or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if IS_FIRST and session.config.getoption("numprocesses", None):
+        start_servers()
+
+
+def pytest_sessionfinish() -> None:
+    if IS_FIRST:
+        embedded.stop()
+
+
+def start_servers() -> None:
     """PostgreSQL and Valkey, unless DATABASE_URL and REDIS_URL name others."""
-    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
-        yield embedded.place()
-        return
-    yield embedded.start()
-    embedded.stop()
+    if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+        embedded.start()
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(services: embedded.Place) -> None:
+def services() -> embedded.Place:
+    """The servers, started when the first test asks for them."""
+    if IS_FIRST:
+        start_servers()
+    return embedded.place()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    services: embedded.Place, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
     """pytest-django asks for this before it creates the test database: servers come first."""
 
 

@@ -18,6 +18,7 @@ from config.embedded.servers import Server
 from config.secrets import ensure_secrets
 
 START_SECONDS = 300.0  # a crash recovery may replay gigabytes of log
+DYING_SECONDS = 2.0  # the processes of a killed server hold its memory a moment longer
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.02
 
@@ -56,16 +57,19 @@ def start(where: Place | None = None) -> Place:
 
 
 def start_server(server: Server, where: Place) -> None:
-    process = None
     log = where.logs / f"{server.name}.log"
-    if server.pid(where) is None:
-        process = server.command(where).popen(log=log)
-        _children[process.pid] = process
-    end = time.monotonic() + START_SECONDS
+    process = None
+    begin = time.monotonic()
     while not server.answers(where):
+        # Asked each time round: the one that ran a moment ago may have been dying.
+        if process is None and server.pid(where) is None:
+            process = server.command(where).popen(log=log)
+            _children[process.pid] = process
         if process is not None and process.poll() is not None:
-            raise EmbeddedError(f"{server.name} did not start; {log} ends with:\n{tail(log)}")
-        if time.monotonic() > end:
+            if time.monotonic() - begin > DYING_SECONDS:
+                raise EmbeddedError(f"{server.name} did not start; {log} ends with:\n{tail(log)}")
+            process = None
+        if time.monotonic() - begin > START_SECONDS:
             raise EmbeddedError(f"{server.name} does not answer after {START_SECONDS:.0f} s: {log}")
         time.sleep(POLL_SECONDS)
 

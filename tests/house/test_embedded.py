@@ -18,6 +18,8 @@ from config.embedded import lifecycle, servers
 from config.embedded.place import LONGEST_SOCKET_DIRECTORY, SYSTEM_STATE, make_private
 from config.secrets import ensure_secrets
 
+# Each starts a server of its own.
+pytestmark = pytest.mark.slow
 AS_ROOT = os.geteuid() == 0
 
 

@@ -15,6 +15,7 @@ import pytest
 from config.console import Console
 from config.supervisor import State, end_leftovers, is_held, read_state, started_at
 
+pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 # Two programs: one that runs for ever, and one that ignores a polite stop.
