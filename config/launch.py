@@ -224,12 +224,11 @@ def programs(choices: Choices, base: dict[str, str]) -> list[Program]:
 
 
 def web_words(choices: Choices) -> list[str]:
-    """Few threads in few processes: each thread keeps a database connection."""
+    """Few processes, with few threads of our own: each thread keeps a database connection."""
     return [
-        *("-m", "granian", "--interface", "wsgi", "config.wsgi:application"),
-        *("--host", choices.host, "--port", str(choices.port)),
+        *("-m", "granian", "--interface", "rsgi", "config.web:application"),
+        *("--http", "1", "--no-ws", "--host", choices.host, "--port", str(choices.port)),
         *("--workers", os.environ.get("THROUGHLINE_WEB_PROCESSES", "1")),
-        *("--blocking-threads", os.environ.get("THROUGHLINE_WEB_THREADS", "4")),
         *("--respawn-failed-workers", "--no-access-log", "--log-level", "warning"),
         *("--log-config", str(PROJECT / "config/granian.json"), "--workers-kill-timeout", "10"),
     ]

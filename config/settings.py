@@ -27,6 +27,11 @@ THROUGHLINE_MAX_FUTURE_SECONDS = number("THROUGHLINE_MAX_FUTURE_SECONDS", 300)
 THROUGHLINE_CURRENCY = os.environ.get("THROUGHLINE_CURRENCY", "USD")
 THROUGHLINE_MAX_BODY_BYTES = number("THROUGHLINE_MAX_BODY_BYTES", 10 * 2**20)
 THROUGHLINE_MAX_INFLATED_BYTES = number("THROUGHLINE_MAX_INFLATED_BYTES", 32 * 2**20)
+# A body has so many seconds, and another for each so many bytes that have come (config/front.py).
+THROUGHLINE_BODY_SECONDS = number("THROUGHLINE_BODY_SECONDS", 10)
+THROUGHLINE_BODY_BYTES_PER_SECOND = number("THROUGHLINE_BODY_BYTES_PER_SECOND", 32 * 2**10)
+# Each holds a database connection.
+THROUGHLINE_WEB_THREADS = number("THROUGHLINE_WEB_THREADS", 4)
 # For each key in each web process: a stop for senders run wild, not a quota.
 THROUGHLINE_REQUESTS_PER_SECOND = number("THROUGHLINE_REQUESTS_PER_SECOND", 5_000)
 

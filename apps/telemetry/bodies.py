@@ -5,20 +5,20 @@ gigabyte cost no more memory than an honest body.
 """
 
 import zlib
-from collections.abc import Iterable
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import zstandard
 from django.conf import settings
 from django.http import HttpRequest
 
-_PIECE = 65_536
-# How many times the limit is read, and dropped, before a sender is cut off.
-_PATIENCE = 8
-# Four bytes of zstd may stand for 128 KiB: a piece inflates to 2 MiB at most.
+# A piece inflates to 2 MiB at most: deflate makes a thousandfold of it, four bytes of zstd 128 KiB.
+_GZIP_PIECE = 2_048
 _ZSTD_PIECE = 64
 # zstd's own default for --long=27 streams; a frame may otherwise ask for gigabytes of window.
 _MAX_WINDOW = 2**27
+# Each costs some microseconds, however little is in it; as many as a request may hold events.
+_MAX_MEMBERS = 20_000
 
 
 class TooLarge(Exception):
@@ -38,37 +38,21 @@ class Corrupt(Exception):
 
 
 def wire_body(request: HttpRequest) -> bytes:
-    """The body as sent, before any inflating: what a signature covers."""
-    limit = settings.THROUGHLINE_MAX_BODY_BYTES
-    length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdecimal():
-        if len(length) > 18 or int(length) > limit:
-            _drain(request, limit)
-            raise TooLarge
-        body = request.read(int(length))
-        if len(body) < int(length):
-            raise Corrupt
-        return body
-    if not request.META.get("HTTP_TRANSFER_ENCODING"):
-        return b""
-    if not request.META.get("wsgi.input_terminated"):
+    """The body as sent, before any inflating: what a signature covers.
+
+    The front gives every body a length, chunked ones too; what comes without one came another way.
+    """
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired
-    return _read_chunked(request.META["wsgi.input"], limit)
-
-
-def _read_chunked(stream: IO[bytes], limit: int) -> bytes:
-    try:
-        return _bounded(iter(lambda: stream.read(_PIECE), b""), limit)
-    except TooLarge:
-        _drain(stream, limit)
-        raise
-
-
-def _drain(stream: IO[bytes] | HttpRequest, limit: int) -> None:
-    """Read on for a while: a client that is cut off while it sends never reads the answer."""
-    for _ in range(_PATIENCE * limit // _PIECE):
-        if not stream.read(_PIECE):
-            return
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or len(length) > 18:
+        raise Corrupt
+    if int(length) > settings.THROUGHLINE_MAX_BODY_BYTES:
+        raise TooLarge
+    body = request.read(int(length))
+    if len(body) < int(length):
+        raise Corrupt
+    return body
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
@@ -85,30 +69,32 @@ def inflate(body: bytes, encoding: str) -> bytes:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
     try:
-        text = inflater.decompress(body, limit + 1)
+        return _bounded(_pieces(body, lambda: zlib.decompressobj(wbits=31), _GZIP_PIECE), limit)
     except zlib.error:
         raise Corrupt from None
-    if len(text) > limit:
-        raise TooLarge
-    if not inflater.eof or inflater.unused_data:
-        raise Corrupt
-    return text
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
-    inflater = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
-    starts = range(0, len(body), _ZSTD_PIECE)
+    context = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
     try:
-        text = _bounded(
-            (inflater.decompress(body[start : start + _ZSTD_PIECE]) for start in starts), limit
-        )
+        return _bounded(_pieces(body, context.decompressobj, _ZSTD_PIECE), limit)
     except zstandard.ZstdError:
         raise Corrupt from None
-    if not inflater.eof or inflater.unused_data:
-        raise Corrupt
-    return text
+
+
+def _pieces(body: bytes, new_inflater: Callable[[], Any], size: int) -> Iterator[bytes]:
+    """A body inflated bit by bit; members of gzip and frames of zstd may follow one another."""
+    start = members = 0
+    while start < len(body) or not members:
+        inflater, members = new_inflater(), members + 1
+        while not inflater.eof:
+            piece = body[start : start + size]
+            if not piece or members > _MAX_MEMBERS:
+                raise Corrupt
+            start += len(piece)
+            yield inflater.decompress(piece)
+        start -= len(inflater.unused_data)
 
 
 def _bounded(pieces: Iterable[bytes], limit: int) -> bytes:

@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _reference(bench: Bench) -> Iterator[str]:
     port = free_port()
     words = launch.web_words(launch.Choices("127.0.0.1", port, demo=False))
-    words[words.index("config.wsgi:application")] = "bench.reference.wsgi:application"
+    words[words.index("config.web:application")] = "bench.reference.web:application"
     program = reference_program(port, bench.instance, launch.python(*words))
     with bench.instance.programs([program]):
         yield f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""What the server loads."""
+"""As little Django as there is, as a WSGI application."""
 
 from django.core.wsgi import get_wsgi_application
 

@@ -1,0 +1,17 @@
+"""What the web process serves: `granian --interface rsgi config.web:application`."""
+
+from django.conf import settings
+
+from config.front import Front, Limits
+from config.wsgi import application as wsgi
+
+application = Front(
+    wsgi,
+    threads=settings.THROUGHLINE_WEB_THREADS,
+    limits=Limits(
+        body=settings.THROUGHLINE_MAX_BODY_BYTES,
+        together=8 * settings.THROUGHLINE_MAX_BODY_BYTES,
+        seconds=settings.THROUGHLINE_BODY_SECONDS,
+        rate=settings.THROUGHLINE_BODY_BYTES_PER_SECOND,
+    ),
+)
