@@ -30,7 +30,7 @@ BUILT_FROM = [
 # Start times over the whole day, stages minutes to hours apart; a few fail, a few never end. Keys
 # begin with their time, as those of senders do who number by UUIDv7.
 GENERATE = """
-INSERT INTO fold_new (n, batch, received_us, source_id, kind, event_key, digest, transaction_id,
+INSERT INTO fold_new (batch, received_us, source_id, kind, event_key, digest, transaction_id,
        occurred_us, workflow_id, facility_id, stage_id, rank, outcome, attempt, amount_minor,
        amount_kind, event_id, ce_source, correlation_id, payer, backfill)
 WITH flow AS (
@@ -49,7 +49,7 @@ WITH flow AS (
            (random() * 900000)::bigint AS amount
       FROM generate_series(1, %(transactions)s) AS i
 )
-SELECT row_number() OVER (), 0, e.us, 1, 1,
+SELECT 0, e.us, 1, 1,
        (lpad(to_hex(e.us / 1000), 12, '0') || substr(md5(b.name || step), 13))::uuid, b.i,
        (lpad(to_hex(b.start_us / 1000), 12, '0') || substr(b.name, 13))::uuid,
        e.us, f.workflow_id, p.facility_id, f.stages[e.position], f.ranks[e.position],
@@ -71,7 +71,7 @@ SELECT row_number() OVER (), 0, e.us, 1, 1,
 # Two numbers a transaction, as most senders know.
 GENERATE_KEYS = """
 INSERT INTO fold_key (event_key, transaction_id, kind, token, masked)
-SELECT event_key, transaction_id, given, decode(md5(given || correlation_id), 'hex'),
+SELECT event_key, transaction_id, given, md5(given || correlation_id)::uuid,
        right(correlation_id, 4)
   FROM fold_new CROSS JOIN unnest(ARRAY['account', 'encounter']) AS given
  WHERE amount_minor IS NOT NULL
@@ -127,9 +127,9 @@ def build_day(day: datetime, transactions: int) -> None:
             GENERATE,
             {"day": day.isoformat(), "transactions": transactions, "steps": EVENTS_A_TRANSACTION},
         )
-        assert not fold.let_in(came)
+        assert not fold.let_in(came, None)
         execute(GENERATE_KEYS)
-        execute(fold.STORE_EVENTS)
+        execute(fold.STORE)
         execute(fold.KEEP_BUSINESS_KEYS)
         fold.fold_transactions()
         scorecards.record_changes()

@@ -74,12 +74,12 @@ class Meter:
         with self.metered(name):
             return run(sql, *rest)
 
-    def copying(self, copy_rows: Callable[..., None]) -> Callable[..., None]:
+    def copying(self, copy_rows: Callable[..., int]) -> Callable[..., int]:
         """The same for COPY, which passes Django's cursor by."""
 
-        def copy(sql: str, chunks: Any) -> None:
+        def copy(sql: str, chunks: Any) -> int:
             with self.metered(self.names[sql.strip()]):
-                copy_rows(sql, chunks)
+                return copy_rows(sql, chunks)
 
         return copy
 

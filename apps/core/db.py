@@ -68,8 +68,11 @@ def _is_broken() -> bool:
     return connection.connection is None or connection.connection.closed
 
 
-def copy_rows(sql: LiteralString, chunks: Iterable[bytes]) -> None:
-    """Stream ready-made COPY text to the server."""
-    with connection.cursor() as cursor, cursor.copy(sql) as copy:
-        for chunk in chunks:
-            copy.write(chunk)
+def copy_rows(sql: LiteralString, chunks: Iterable[bytes]) -> int:
+    """Stream ready-made COPY text to the server; return how many rows it held."""
+    with connection.cursor() as cursor:
+        with connection.wrap_database_errors, cursor.copy(sql) as copy:
+            for chunk in chunks:
+                copy.write(chunk)
+        count: int = cursor.rowcount
+        return count

@@ -8,7 +8,7 @@ closed. A crash at any instant rolls all of it back, and the row is claimed agai
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -20,7 +20,6 @@ from apps.core.db import execute
 from apps.scorecards import services as scorecards
 from apps.scorecards import verification
 from apps.telemetry import fold, journal, partitions
-from apps.telemetry.canonical import decode_journal
 from apps.telemetry.services.signatures import forget_signatures
 
 log = logging.getLogger(__name__)
@@ -85,11 +84,13 @@ def _fold_alone(batch: UUID) -> int:
 
 
 def _fold(*, only: UUID | None, events: int = EVENTS_A_FOLD) -> int:
-    """Fold one claim in one transaction; a day without a partition rolls back, gets one,
-    and repeats."""
+    """Fold one claim in one transaction. Rolled back and repeated after a day without a partition
+    got one, and when another fold came between."""
     while True:
         try:
             return _fold_claim(only, events)
+        except fold.ForeignMet:
+            continue
         except _MissingDays as missing:
             partitions.ensure_days(partitions.EVENTS, missing.days)
 
@@ -100,41 +101,44 @@ def _fold_claim(only: UUID | None, events: int) -> int:
     claimed = journal.claim(events=events, only=only)
     if not claimed:
         return 0
+    fold.prepare_session()
+    refused = _fold_rows(claimed)
+    scorecards.record_changes()
+    _close(claimed, refused)
+    return sum(row.events for row in claimed)
+
+
+def _fold_rows(claimed: Sequence[journal.ClaimedBatch]) -> list[fold.Refusal]:
     rows = [
-        fold.JournalRow(index, row.source_id, row.received_us, decode_journal(row.body))
+        fold.JournalRow(index, row.source_id, row.received_us, row.body)
         for index, row in enumerate(claimed)
     ]
-    if missing := partitions.missing_event_days(fold.event_days(rows)):
-        raise _MissingDays(missing)
-    fold.prepare_session()
-    refused = fold.fold_events(rows)
-    scorecards.record_changes()
-    _close(claimed, rows, refused)
-    return sum(len(row.events) for row in rows)
+    try:
+        return fold.fold_events(rows, scope=claimed[0].scope)
+    except IntegrityError as error:
+        if partitions.lacks_a_day(error):
+            raise _MissingDays(fold.event_days(rows)) from error
+        raise
 
 
-def _close(
-    claimed: Sequence[journal.ClaimedBatch],
-    rows: Sequence[fold.JournalRow],
-    refused: Sequence[fold.Refusal],
-) -> None:
+def _close(claimed: Sequence[journal.ClaimedBatch], refused: Sequence[fold.Refusal]) -> None:
     known = Counter(one.batch for one in refused)
-    conflicts = [one for one in refused if one.is_conflict]
-    conflicting = Counter(one.batch for one in conflicts)
+    for_people = [one for one in refused if not one.is_duplicate]
+    conflicts = Counter(one.batch for one in for_people)
     journal.mark_folded(
         [
             journal.BatchResult(
-                batch.id,
-                stored=len(row.events) - known[row.batch],
-                duplicates=known[row.batch] - conflicting[row.batch],
-                conflicts=conflicting[row.batch],
+                row.id,
+                stored=row.events - known[index],
+                duplicates=known[index] - conflicts[index],
+                conflicts=conflicts[index],
             )
-            for batch, row in zip(claimed, rows, strict=True)
+            for index, row in enumerate(claimed)
         ]
     )
-    if conflicts:
-        fold.quarantine_conflicts(
-            [(claimed[one.batch].source_id, claimed[one.batch].id, one) for one in conflicts]
+    if for_people:
+        fold.quarantine(
+            [(claimed[one.batch].source_id, claimed[one.batch].id, one) for one in for_people]
         )
 
 
@@ -193,6 +197,6 @@ def maintain() -> None:
 class _MissingDays(Exception):
     """Events fall on days that have no partition yet."""
 
-    def __init__(self, days: Sequence[date]) -> None:
+    def __init__(self, days: Collection[date]) -> None:
         super().__init__(len(days))
         self.days = days

@@ -1,12 +1,17 @@
 """Sources and their keys in the administration; keys are made by `issue_key`, and ended here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from apps.accounts.access import facilities_for
+from apps.accounts.admin.scope import InScope
+from apps.telemetry.access import covers_everything
 from apps.telemetry.models import Source, SourceKey
+from apps.telemetry.queries import keys_within, sources_within
 from apps.telemetry.services.keys import revoke_key
 
 
@@ -46,6 +51,9 @@ class KeyInline(ForThoseWhoRotateKeys, admin.TabularInline):
     extra = 0
     can_delete = False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SourceKey]:
+        return _keys_of(super().get_queryset(request), facilities_for(request.user))
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -54,7 +62,7 @@ class KeyInline(ForThoseWhoRotateKeys, admin.TabularInline):
 
 
 @admin.register(Source)
-class SourceAdmin(ForThoseWhoRotateKeys, admin.ModelAdmin):
+class SourceAdmin(ForThoseWhoRotateKeys, InScope):
     """A sender: switching it off refuses its keys at once."""
 
     list_display = ("code", "name", "system", "active")
@@ -62,13 +70,22 @@ class SourceAdmin(ForThoseWhoRotateKeys, admin.ModelAdmin):
     search_fields = ("code", "name")
     inlines = (KeyInline,)
 
+    def within(self, found: QuerySet[Any], facilities: Sequence[int]) -> QuerySet[Any]:
+        everywhere = covers_everything(facilities)
+        return found.filter(pk__in=sources_within(facilities=facilities, everywhere=everywhere))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A source without keys is in nobody's scope but that of who sees everything."""
+        is_everywhere = covers_everything(facilities_for(request.user))
+        return is_everywhere and super().has_add_permission(request, obj)
+
 
 @admin.register(SourceKey)
-class SourceKeyAdmin(ForThoseWhoRotateKeys, admin.ModelAdmin):
+class SourceKeyAdmin(ForThoseWhoRotateKeys, InScope):
     """Keys of every source: what they may, when they were used, and an end to them."""
 
     list_display = ("prefix", "source", "status", "require_signature", "expires_at", "last_used_at")
-    list_filter = ("source", "require_signature")
+    list_filter = (("source", admin.RelatedOnlyFieldListFilter), "require_signature")
     search_fields = ("prefix", "source__code")
     readonly_fields = (
         "source",
@@ -82,6 +99,9 @@ class SourceKeyAdmin(ForThoseWhoRotateKeys, admin.ModelAdmin):
     exclude = ("secret_sha256", "hmac_secret")
     actions = ("revoke",)
 
+    def within(self, found: QuerySet[Any], facilities: Sequence[int]) -> QuerySet[Any]:
+        return _keys_of(found, facilities)
+
     @admin.action(description="Revoke the selected keys now", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[SourceKey]) -> None:
         ended = sum(revoke_key(prefix=key.prefix) for key in keys)
@@ -89,3 +109,8 @@ class SourceKeyAdmin(ForThoseWhoRotateKeys, admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _keys_of(found: QuerySet[SourceKey], facilities: Sequence[int]) -> QuerySet[SourceKey]:
+    inside = keys_within(facilities=facilities, everywhere=covers_everything(facilities))
+    return found.filter(pk__in=inside)

@@ -1,12 +1,17 @@
 """The canonical event: the only shape in which anything a source sent is ever kept.
 
-The journal holds canonical events as JSON lines, one array a line, fields in the order below.
-Ingest writes them, the fold reads them. A field that is not here cannot be stored by accident.
+Ingest writes canonical events into the journal, the fold reads them. A field that is not here
+cannot be stored by accident.
+
+A journal body is the text that PostgreSQL's COPY reads, so that the fold hands it on unread: one
+line an event, an empty line, one line a business key. Fields are parted by tabs, NULL is the empty
+field. Accepted text holds no control characters, so only the backslash is escaped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from hashlib import blake2b, sha256
+from typing import Any
 
 import msgspec
 
@@ -21,12 +26,11 @@ class Kind(IntEnum):
     CONTRACT = 5
 
 
-class CanonicalEvent(msgspec.Struct, array_like=True, gc=False):
+class CanonicalEvent(msgspec.Struct, gc=False):
     """One fact from a source, resolved against the catalogue. Times are microseconds since 1970."""
 
     kind: int
     event_key: str
-    digest: int
     transaction_id: str
     occurred_at: int
     workflow_id: int
@@ -47,12 +51,11 @@ class CanonicalEvent(msgspec.Struct, array_like=True, gc=False):
     business_keys: list[tuple[str, str, str]] | None
     contract_version: str | None
     backfill: bool
-    data: dict[str, object] | None
+    data: dict[str, Any] | None
 
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(CanonicalEvent)
-_encode = _encoder.encode
+_encode = msgspec.json.Encoder().encode
+_NO_ERROR = ("", "", "", "")
 
 
 def event_key(source_id: int, ce_source: str, event_id: str) -> str:
@@ -82,18 +85,111 @@ def _numbered(name: str, digest: str) -> str:
     return moment + digest[len(moment) :]
 
 
-def seal(event: CanonicalEvent) -> None:
-    """Fix the event's digest: the same id again with another digest is a conflict."""
-    event.digest = 0
-    content = sha256(_encode(event)).digest()
-    event.digest = int.from_bytes(content[:8], "big", signed=True)
-
-
 def encode_journal(events: Iterable[CanonicalEvent]) -> bytes:
     """The body of a journal row."""
-    return _encoder.encode_lines(events)
+    lines: list[str] = []
+    keys: list[str] = []
+    for event in events:
+        content = _content(event)
+        lines.append(f"{event.kind}\t{event.event_key}\t{_digest(event, content)}\t{content}\t")
+        lines.append(_escaped(_json(event.data)) + "\n" if event.data else "\n")
+        if event.business_keys:
+            head = f"{event.event_key}\t{event.transaction_id}"
+            keys += [f"{head}\t{kind}\t{token}\t{_escaped(masked)}\n"
+                     for kind, token, masked in event.business_keys]  # fmt: skip
+    return "".join([*lines, "\n", *keys]).encode()
+
+
+def split_journal(body: bytes) -> tuple[bytes, bytes]:
+    """The event lines and the business key lines of a journal body."""
+    events, _, keys = body.partition(b"\n\n")
+    return events, keys
 
 
 def decode_journal(body: bytes) -> list[CanonicalEvent]:
-    """The events of a journal row."""
-    return _decoder.decode_lines(body)
+    """The events of a journal body, read back in full."""
+    events, keys = (
+        [[_read(field) for field in line.split("\t")] for line in part.decode().split("\n") if line]
+        for part in split_journal(body)
+    )
+    keys_of: dict[str, list[tuple[str, str, str]]] = {}
+    for key, _, kind, token, masked in keys:
+        keys_of.setdefault(key, []).append((kind, token, masked))
+    return [_event(fields, keys_of.get(fields[1])) for fields in events]
+
+
+def digest_of(event: CanonicalEvent) -> int:
+    """What an event says, as a signed 64-bit number: the same id with another one is a conflict.
+
+    Of business keys and record numbers only kinds and count take part. Their tokens change with the
+    key that makes them, and a redelivery must still be recognised then.
+    """
+    return _digest(event, _content(event))
+
+
+def _digest(event: CanonicalEvent, content: str) -> int:
+    if event.business_keys:
+        content += "".join([f"\t{kind}" for kind, _, _ in event.business_keys])
+    if event.data:
+        content += _json({**event.data, "keys": len(event.data.get("keys", ()))})
+    return int.from_bytes(sha256(content.encode()).digest()[:8], "big", signed=True)
+
+
+def _content(event: CanonicalEvent) -> str:
+    """The fields between digest and data."""
+    standard, code, location, _ = event.error or _NO_ERROR
+    return _escaped(
+        f"{event.transaction_id}\t{event.occurred_at}\t{event.workflow_id}\t{event.facility_id}\t"
+        f"{_number(event.interface_id)}\t{event.stage_id}\t{event.rank}\t{event.outcome}\t"
+        f"{event.attempt}\t{_number(event.amount_minor)}\t{_number(event.amount_kind)}\t"
+        f"{event.event_id}\t{event.ce_source}\t{event.correlation_id}\t"
+        f"{standard}\t{code}\t{location}\t{event.payer or ''}\t{event.service_date or ''}\t"
+        f"{event.contract_version or ''}\t{'t' if event.backfill else 'f'}"
+    )
+
+
+def _event(fields: list[str], keys: list[tuple[str, str, str]] | None) -> CanonicalEvent:
+    (kind, key, _, transaction, at, workflow, facility, interface, stage, rank, outcome, attempt,
+     amount, amount_kind, event_id, source, correlation, standard, code, location, payer,
+     service_date, contract_version, backfill, data) = fields  # fmt: skip
+    return CanonicalEvent(
+        kind=int(kind),
+        event_key=key,
+        transaction_id=transaction,
+        occurred_at=int(at),
+        workflow_id=int(workflow),
+        facility_id=int(facility),
+        interface_id=int(interface) if interface else None,
+        stage_id=int(stage),
+        rank=int(rank),
+        outcome=int(outcome),
+        attempt=int(attempt),
+        amount_minor=int(amount) if amount else None,
+        amount_kind=int(amount_kind) if amount_kind else None,
+        event_id=event_id,
+        ce_source=source,
+        correlation_id=correlation,
+        error=(standard, code, location, "") if standard or code or location else None,
+        payer=payer or None,
+        service_date=service_date or None,
+        business_keys=keys,
+        contract_version=contract_version or None,
+        backfill=backfill == "t",
+        data=msgspec.json.decode(data) if data else None,
+    )
+
+
+def _json(facts: Mapping[str, Any]) -> str:
+    return _encode(facts).decode()
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\") if "\\" in text else text
+
+
+def _read(field: str) -> str:
+    return field.replace("\\\\", "\\")

@@ -5,27 +5,27 @@ tables for the steps after it: `fold_new`, the events that were let in, and `fol
 image of every transaction touched before and after. The tables empty themselves at commit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db import connection
 
-from apps.core.db import copy_rows, execute, fetch_all
-from apps.telemetry.canonical import CanonicalEvent
+from apps.core.db import copy_rows, execute, fetch_all, fetch_value
+from apps.telemetry.canonical import Kind, decode_journal, split_journal
+from apps.telemetry.refusals import Code
 
-STAGE = 1
+DUPLICATE = "duplicate"
 DAY_US = 86_400_000_000
 EPOCH_DAY = date(1970, 1, 1)
-_NO_ERROR = ("", "", "", "")
 
 # Session tables of a folding connection. The rules are copied because the views behind them resolve
 # overrides for every facility, which is too slow to repeat for a fold of three events.
 PREPARE_SESSION = """
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_new (
-    n integer, batch integer, received_us bigint, source_id integer, kind smallint, event_key uuid,
+    batch integer, received_us bigint, source_id integer, kind smallint, event_key uuid,
     digest bigint, transaction_id uuid, occurred_us bigint, workflow_id integer,
     facility_id integer, interface_id integer, stage_id integer, rank smallint, outcome smallint,
     attempt smallint, amount_minor bigint, amount_kind smallint, event_id text, ce_source text,
@@ -35,7 +35,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fold_new (
     occurred_at timestamptz GENERATED ALWAYS AS (to_timestamp(occurred_us / 1e6::float8)) STORED
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_key (
-    event_key uuid, transaction_id uuid, kind text, token bytea, masked text
+    event_key uuid, transaction_id uuid, kind text, token uuid, masked text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_let_in (event_key uuid) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_changed (
@@ -80,13 +80,14 @@ ANALYZE fold_target_rule
 COPY_EVENTS = "COPY fold_new FROM STDIN (NULL '')"
 COPY_KEYS = "COPY fold_key FROM STDIN (NULL '')"
 
-# - Of several copies inside one fold the first enters: the second meets the first one's key.
+# - Of several copies inside one fold the first enters: the second meets the first one's key. A
+#   session table is filled once and in order, so its ctid says which was first.
 # - ORDER BY event_key fixes the lock order: overlapping folds wait for each other, never deadlock.
 # - What RETURNING gives back was not known before; everything else is a duplicate or a conflict.
 LET_IN = """
 WITH let_in AS (
     INSERT INTO telemetry_eventkey (event_key, digest)
-    SELECT event_key, digest FROM fold_new ORDER BY event_key, n
+    SELECT event_key, digest FROM fold_new ORDER BY event_key, ctid
         ON CONFLICT ON CONSTRAINT event_once DO NOTHING
     RETURNING event_key
 )
@@ -96,17 +97,38 @@ INSERT INTO fold_let_in SELECT event_key FROM let_in
 # Only when fewer were let in than came: what was known leaves `fold_new`, and its keys with it.
 REFUSE = """
 WITH chosen AS MATERIALIZED (
-    SELECT DISTINCT ON (event_key) n FROM fold_new JOIN fold_let_in USING (event_key)
-     ORDER BY event_key, n
+    SELECT DISTINCT ON (event_key) e.ctid AS place
+      FROM fold_new e JOIN fold_let_in USING (event_key)
+     ORDER BY event_key, e.ctid
 ), refused AS (
-    DELETE FROM fold_new WHERE n NOT IN (SELECT n FROM chosen)
-    RETURNING n, batch, event_key, event_id, facility_id, digest
+    DELETE FROM fold_new WHERE ctid NOT IN (SELECT place FROM chosen)
+    RETURNING batch, event_key, event_id, facility_id, digest
 )
 SELECT r.batch, r.event_id, r.facility_id,
+       CASE WHEN k.digest = r.digest THEN 'duplicate' ELSE 'conflict' END AS code,
        lpad(to_hex(k.digest), 16, '0') AS first_digest,
        lpad(to_hex(r.digest), 16, '0') AS second_digest
   FROM refused r JOIN telemetry_eventkey k USING (event_key)
- ORDER BY r.n
+ ORDER BY r.batch, r.event_id
+"""
+
+# What a key that speaks for some facilities says about a transaction at another one. Its event key
+# is forgotten: it is not kept, so it may come again once the key's scope is wider.
+REFUSE_FOREIGN = """
+WITH refused AS (
+    DELETE FROM fold_new e USING telemetry_transaction t
+     WHERE e.kind = 1 AND t.id = e.transaction_id AND t.facility_id <> ALL(%(scope)s)
+    RETURNING e.batch, e.event_key, e.event_id, e.facility_id
+), forgotten AS (
+    DELETE FROM telemetry_eventkey k USING refused r WHERE k.event_key = r.event_key
+)
+SELECT batch, event_id, facility_id, 'foreign_transaction' AS code,
+       NULL AS first_digest, NULL AS second_digest
+  FROM refused ORDER BY batch, event_id
+"""
+# A transaction that another fold began after we looked.
+MET_FOREIGN = """
+SELECT EXISTS (SELECT FROM fold_changed WHERE old_facility_id <> ALL(%(scope)s))
 """
 FORGET_KEYS_OF_REFUSED = """
 DELETE FROM fold_key k
@@ -114,7 +136,14 @@ DELETE FROM fold_key k
                     WHERE e.event_key = k.event_key AND e.transaction_id = k.transaction_id)
 """
 
-STORE_EVENTS = """
+STORE = """
+WITH signals AS (
+    INSERT INTO telemetry_signal (event_key, kind, occurred_at, received_at, source_id, workflow_id,
+           facility_id, interface_id, event_id, ce_source, data)
+    SELECT event_key, kind, occurred_at, telemetry_at(received_us), source_id, workflow_id,
+           facility_id, interface_id, event_id, ce_source, COALESCE(data, '{}')
+      FROM fold_new WHERE kind > 1
+)
 INSERT INTO telemetry_event (
        event_key, transaction_id, occurred_at, received_at, source_id, workflow_id, facility_id,
        interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill, amount_minor,
@@ -127,19 +156,12 @@ SELECT event_key, transaction_id, occurred_at, telemetry_at(received_us), source
   FROM fold_new WHERE kind = 1
  ORDER BY transaction_id, occurred_us
 """
-STORE_SIGNALS = """
-INSERT INTO telemetry_signal (event_key, kind, occurred_at, received_at, source_id, workflow_id,
-       facility_id, interface_id, event_id, ce_source, data)
-SELECT event_key, kind, occurred_at, telemetry_at(received_us), source_id, workflow_id,
-       facility_id, interface_id, event_id, ce_source, COALESCE(data, '{}')
-  FROM fold_new WHERE kind > 1
-"""
 
 KEEP_BUSINESS_KEYS = """
 INSERT INTO telemetry_businesskey (transaction_id, kind, token, masked)
-SELECT DISTINCT ON (transaction_id, kind, token) transaction_id, kind, token, masked
+SELECT DISTINCT ON (transaction_id, token) transaction_id, kind, token, masked
   FROM fold_key
- ORDER BY transaction_id, kind, token, masked
+ ORDER BY transaction_id, token, kind, masked
     ON CONFLICT ON CONSTRAINT business_key_once DO NOTHING
 """
 
@@ -342,13 +364,22 @@ INSERT INTO fold_changed SELECT * FROM marked
 """
 
 # Both digests are named, so that a person can ask the sender which one it meant.
-QUARANTINE_CONFLICT = """
+QUARANTINE_REFUSED = """
 INSERT INTO telemetry_quarantine (source_id, batch_id, event_id, facility_id, code, pointer,
        message, first_digest, second_digest)
-VALUES (%(source_id)s, %(batch_id)s, %(event_id)s, %(facility_id)s, 'conflict', '/id',
-       'This source and id arrived before with other content. Send a correction under a new id.',
-       %(first_digest)s, %(second_digest)s)
+VALUES (%(source_id)s, %(batch_id)s, %(event_id)s, %(facility_id)s, %(code)s, %(pointer)s,
+       %(message)s, %(first_digest)s, %(second_digest)s)
 """
+REASONS = {
+    Code.CONFLICT: (
+        "/id",
+        "This source and id arrived before with other content. Send a correction under a new id.",
+    ),
+    Code.FOREIGN_TRANSACTION: (
+        "/subject",
+        "The transaction is at a facility that the sender may not speak for.",
+    ),
+}
 
 
 # A rebuild forgets the transactions whose whole history is still kept, and folds it again. What
@@ -370,28 +401,36 @@ SELECT 1, e.event_key, e.transaction_id, (extract(epoch FROM e.occurred_at) * 10
 
 @dataclass(frozen=True)
 class Refusal:
-    """An event whose (source, id) was known; digests in hexadecimal, equal for a duplicate."""
+    """An event that was not let in: a duplicate, or for `code` before a person.
+
+    The digests, in hexadecimal, are of the event that was first under its id and of this one.
+    """
 
     batch: int
     event_id: str
     facility_id: int | None
-    first_digest: str
-    second_digest: str
+    code: str
+    first_digest: str | None
+    second_digest: str | None
 
     @property
-    def is_conflict(self) -> bool:
-        """Whether it came again with other content."""
-        return self.first_digest != self.second_digest
+    def is_duplicate(self) -> bool:
+        """Whether it only came again."""
+        return self.code == DUPLICATE
 
 
 @dataclass(frozen=True)
 class JournalRow:
-    """A claimed journal row, decoded."""
+    """A claimed journal row; `batch` numbers it within the claim."""
 
     batch: int
     source_id: int
     received_us: int
-    events: Sequence[CanonicalEvent]
+    body: bytes
+
+
+class ForeignMet(Exception):
+    """A fold met transactions outside its key's scope that began while it worked: fold again."""
 
 
 def prepare_session() -> None:
@@ -408,27 +447,34 @@ def prepare_session() -> None:
             cursor.execute(EMPTY_SESSION)
 
 
-def fold_events(rows: Sequence[JournalRow]) -> list[Refusal]:
-    """Let the new events of these journal rows in, fold them, and say which were not new."""
-    copy_rows(COPY_EVENTS, event_text(rows))
-    keys = key_text(rows)
+def fold_events(rows: Sequence[JournalRow], *, scope: Sequence[int] | None) -> list[Refusal]:
+    """Let the new events of these journal rows in, fold them, and say which were not let in.
+
+    `scope` is the facilities that the rows' keys may speak for, None for all.
+    """
+    came = copy_rows(COPY_EVENTS, map(event_text, rows))
+    keys = b"".join(split_journal(row.body)[1] for row in rows)
     if keys:
         copy_rows(COPY_KEYS, [keys])
-    refused = let_in(sum(len(row.events) for row in rows))
-    execute(STORE_EVENTS)
-    execute(STORE_SIGNALS)
+    refused = let_in(came, scope)
+    if refused and keys:
+        execute(FORGET_KEYS_OF_REFUSED)
+    execute(STORE)
     if keys:
         execute(KEEP_BUSINESS_KEYS)
     fold_transactions()
+    if scope is not None and fetch_value(MET_FOREIGN, {"scope": scope}):
+        raise ForeignMet
     return refused
 
 
-def let_in(came: int) -> list[Refusal]:
-    """Keep in `fold_new` what was not known; return what was."""
-    if execute(LET_IN) == came:
-        return []
-    refused = fetch_all(REFUSE, {}, row=Refusal)
-    execute(FORGET_KEYS_OF_REFUSED)
+def let_in(came: int, scope: Sequence[int] | None) -> list[Refusal]:
+    """Keep in `fold_new` what was not known and is in scope; return the rest."""
+    refused = []
+    if execute(LET_IN) < came:
+        refused = fetch_all(REFUSE, {}, row=Refusal)
+    if scope is not None:
+        refused += fetch_all(REFUSE_FOREIGN, {"scope": scope}, row=Refusal)
     return refused
 
 
@@ -450,67 +496,40 @@ def mark_overdue(*, rows: int) -> int:
     return execute(MARK_OVERDUE, {"rows": rows})
 
 
-def quarantine_conflicts(found: Iterable[tuple[int, UUID, Refusal]]) -> None:
-    """Put conflicting events, each with its source and batch, before a person."""
+def quarantine(found: Iterable[tuple[int, UUID, Refusal]]) -> None:
+    """Put refused events, each with its source and batch, before a person."""
     with connection.cursor() as cursor:
-        cursor.executemany(
-            QUARANTINE_CONFLICT,
-            [
-                {"source_id": source, "batch_id": batch, **asdict(conflict)}
-                for source, batch, conflict in found
-            ],
-        )
+        cursor.executemany(QUARANTINE_REFUSED, [_quarantined(*one) for one in found])
+
+
+def _quarantined(source: int, batch: UUID, refusal: Refusal) -> dict[str, Any]:
+    pointer, message = REASONS[Code(refusal.code)]
+    return {
+        "source_id": source,
+        "batch_id": batch,
+        "event_id": refusal.event_id,
+        "facility_id": refusal.facility_id,
+        "code": refusal.code,
+        "pointer": pointer,
+        "message": message,
+        "first_digest": refusal.first_digest,
+        "second_digest": refusal.second_digest,
+    }
 
 
 def event_days(rows: Iterable[JournalRow]) -> set[date]:
     """The UTC days these events fall on: each needs its partition."""
     days = {
-        event.occurred_at // DAY_US for row in rows for event in row.events if event.kind == STAGE
+        event.occurred_at // DAY_US
+        for row in rows
+        for event in decode_journal(row.body)
+        if event.kind == Kind.STAGE
     }
     return {EPOCH_DAY + timedelta(days=day) for day in days}
 
 
-def event_text(rows: Iterable[JournalRow]) -> Iterator[bytes]:
-    """COPY text of `fold_new`; NULL is the empty field."""
-    n = 0
-    for row in rows:
-        head = f"{row.batch}\t{row.received_us}\t{row.source_id}"
-        lines = [
-            f"{n + offset}\t{head}\t{event_line(event)}\n"
-            for offset, event in enumerate(row.events)
-        ]
-        n += len(lines)
-        yield "".join(lines).encode()
-
-
-def event_line(event: CanonicalEvent) -> str:
-    """One event as COPY fields. Accepted text holds no control characters, so only `\\` escapes."""
-    standard, code, location, _ = event.error or _NO_ERROR
-    line = (
-        f"{event.kind}\t{event.event_key}\t{event.digest}\t{event.transaction_id}\t"
-        f"{event.occurred_at}\t{event.workflow_id}\t{event.facility_id}\t"
-        f"{text(event.interface_id)}\t{event.stage_id}\t{event.rank}\t{event.outcome}\t"
-        f"{event.attempt}\t{text(event.amount_minor)}\t{text(event.amount_kind)}\t"
-        f"{event.event_id}\t{event.ce_source}\t{event.correlation_id}\t"
-        f"{standard}\t{code}\t{location}\t{event.payer or ''}\t{event.service_date or ''}\t"
-        f"{event.contract_version or ''}\t{'t' if event.backfill else 'f'}\t"
-        f"{msgspec.json.encode(event.data).decode() if event.data else ''}"
-    )
-    return line.replace("\\", "\\\\") if "\\" in line else line
-
-
-def text(value: int | None) -> str:
-    """A number as a COPY field."""
-    return "" if value is None else str(value)
-
-
-def key_text(rows: Iterable[JournalRow]) -> bytes:
-    """COPY text of the business keys; a key repeated along a transaction is sent once."""
-    lines = {
-        f"{event.event_key}\t{event.transaction_id}\t{kind}\t\\\\x{token}\t{masked}\n"
-        for row in rows
-        for event in row.events
-        if event.business_keys
-        for kind, token, masked in event.business_keys
-    }
-    return "".join(lines).encode()
+def event_text(row: JournalRow) -> bytes:
+    """COPY text of `fold_new`: what the journal row holds, each line with the row's own facts."""
+    events, _ = split_journal(row.body)
+    head = f"{row.batch}\t{row.received_us}\t{row.source_id}\t".encode()
+    return head + events.replace(b"\n", b"\n" + head) + b"\n"

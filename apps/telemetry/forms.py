@@ -1,9 +1,10 @@
 """Forms of the quarantine: filter the list, correct an event, give one up."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from django import forms
+from django.db.models import QuerySet
 
 from apps.telemetry.formats.events import TYPES, AmountKind, Outcome
 from apps.telemetry.models import Quarantine, Source
@@ -33,14 +34,12 @@ class FilterForm(forms.Form):
         label="Reason",
     )
     source = forms.ModelChoiceField(
-        Source.objects.order_by("code"),
-        to_field_name="code",
-        required=False,
-        empty_label="Any source",
+        Source.objects.none(), to_field_name="code", required=False, empty_label="Any source"
     )
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, sources: QuerySet[Source]) -> None:
         super().__init__({"state": Quarantine.State.OPEN, **{k: data[k] for k in data}})
+        cast(forms.ModelChoiceField, self.fields["source"]).queryset = sources
         for field in self.fields.values():
             field.widget.attrs["class"] = "control select"
 

@@ -8,26 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from apps.core.db import execute, fetch_all, fetch_one, fetch_value
+from apps.core.db import execute, fetch_one, fetch_prepared, fetch_value
 
-# The oldest rows nobody else holds, up to about %(events)s events. The sum may pass the limit
-# by one row, so a single row larger than the limit is still claimed.
+# The oldest rows nobody else holds, up to about %(events)s events, all of one scope. The sum may
+# pass the limit by one row, so a single row larger than the limit is still claimed.
 CLAIM = """
 WITH free AS MATERIALIZED (
-    SELECT id, events FROM telemetry_ingestbatch WHERE state = 0
+    SELECT id, events, scope FROM telemetry_ingestbatch WHERE state = 0
      ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED
 ), running AS (
     SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM free
+     WHERE scope IS NOT DISTINCT FROM (SELECT scope FROM free ORDER BY id LIMIT 1)
 )
 SELECT b.id, b.source_id, (extract(epoch FROM b.received_at) * 1000000)::bigint AS received_us,
-    b.body
+       b.events, b.scope, b.body
   FROM running JOIN telemetry_ingestbatch b USING (id)
  WHERE before < %(events)s
  ORDER BY id
 """
 
 CLAIM_ONE = """
-SELECT id, source_id, (extract(epoch FROM received_at) * 1000000)::bigint AS received_us, body
+SELECT id, source_id, (extract(epoch FROM received_at) * 1000000)::bigint AS received_us,
+       events, scope, body
   FROM telemetry_ingestbatch WHERE id = %(id)s AND state = 0 FOR UPDATE SKIP LOCKED
 """
 
@@ -68,11 +70,16 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class ClaimedBatch:
-    """A journal row held by this transaction; `received_us` is microseconds since 1970."""
+    """A journal row held by this transaction.
+
+    `received_us` is microseconds since 1970; `scope` the facilities its key speaks for, None all.
+    """
 
     id: UUID
     source_id: int
     received_us: int
+    events: int
+    scope: list[int] | None
     body: bytes
 
 
@@ -99,8 +106,10 @@ class Lag:
 def claim(*, events: int, rows: int = 2_000, only: UUID | None = None) -> list[ClaimedBatch]:
     """Hold the oldest waiting rows until the transaction ends; skips what another worker holds."""
     if only is not None:
-        return fetch_all(CLAIM_ONE, {"id": only}, row=ClaimedBatch)
-    return fetch_all(CLAIM, {"events": events, "rows": rows}, row=ClaimedBatch)
+        rows_held = fetch_prepared(CLAIM_ONE, {"id": only})
+    else:
+        rows_held = fetch_prepared(CLAIM, {"events": events, "rows": rows})
+    return [ClaimedBatch(*row) for row in rows_held]
 
 
 def mark_folded(results: Sequence[BatchResult]) -> None:

@@ -232,10 +232,10 @@ class Signal(models.Model):
 class BusinessKey(models.Model):
     """A keyed token of an account, claim or remittance number, for joining and exact search."""
 
-    pk = models.CompositePrimaryKey("transaction_id", "kind", "token")
+    pk = models.CompositePrimaryKey("transaction_id", "token")
     transaction_id = models.UUIDField()
+    token = models.UUIDField()
     kind = models.TextField()
-    token = models.BinaryField()
     masked = models.TextField()
 
     class Meta:

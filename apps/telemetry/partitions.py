@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from psycopg import sql
+from psycopg.errors import CheckViolation
 
 from apps.core.db import execute, fetch_all, fetch_value
 
@@ -23,10 +24,6 @@ JOURNAL_DAYS = 8
 CHILDREN = """
 SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
  WHERE i.inhparent = %(parent)s::regclass ORDER BY 1
-"""
-MISSING = """
-SELECT COALESCE(array_agg(day), '{}') FROM unnest(%(days)s::date[]) AS day
- WHERE to_regclass('telemetry_event_p' || to_char(day, 'YYYYMMDD')) IS NULL
 """
 # Two workers may find the same day missing; the second waits here and then sees it.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('telemetry.partitions'))"
@@ -54,10 +51,14 @@ def existing_days(parent: str) -> set[date]:
     return {child.day for child in fetch_all(CHILDREN, {"parent": parent}, row=Child)}
 
 
-def missing_event_days(days: Iterable[date]) -> list[date]:
-    """Which of these days have no partition yet."""
-    missing: list[date] = fetch_value(MISSING, {"days": list(days)})
-    return missing
+def lacks_a_day(error: IntegrityError) -> bool:
+    """Whether an event could not be stored because its day has no partition yet."""
+    cause = error.__cause__
+    return (
+        isinstance(cause, CheckViolation)
+        and cause.diag.table_name == EVENTS
+        and cause.diag.constraint_name is None
+    )
 
 
 def event_horizon() -> datetime:

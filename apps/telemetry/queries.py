@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from apps.core.db import fetch_all
-from apps.telemetry.models import IngestBatch, Quarantine, SourceKey
+from apps.telemetry.models import IngestBatch, Quarantine, Source, SourceKey
 
 BATCH_REPORT = """
 SELECT id, source_id, received_at, state, events, tests, stored, duplicates, conflicts, rejected,
@@ -30,7 +30,8 @@ WITH clock AS (
       FROM telemetry_sourcekey GROUP BY source_id
 ), refused AS (
     SELECT source_id, count(*) AS quarantined FROM telemetry_quarantine
-     WHERE state = 'open' GROUP BY source_id
+     WHERE state = 'open' AND (%(everywhere)s OR facility_id = ANY(%(facilities)s))
+     GROUP BY source_id
 )
 SELECT s.id, s.code, s.name, s.active, clock.fastest_ms, key.last_used_at,
        COALESCE(key.live_keys, 0) AS live_keys, COALESCE(refused.quarantined, 0) AS quarantined
@@ -38,6 +39,7 @@ SELECT s.id, s.code, s.name, s.active, clock.fastest_ms, key.last_used_at,
   LEFT JOIN clock ON clock.source_id = s.id
   LEFT JOIN key ON key.source_id = s.id
   LEFT JOIN refused ON refused.source_id = s.id
+ WHERE s.id = ANY(%(sources)s)
  ORDER BY s.code
 """
 
@@ -102,14 +104,39 @@ def batch_report(batch_id: UUID) -> BatchReport | None:
     return found[0] if found else None
 
 
-def source_reports() -> list[SourceReport]:
-    """All sources, with keys in use, clock and what of theirs lies in quarantine."""
-    return fetch_all(SOURCES, {}, row=SourceReport)
+def source_reports(*, facilities: Sequence[int], everywhere: bool) -> list[SourceReport]:
+    """Sources in scope, with keys in use, clock and what of theirs lies in quarantine."""
+    sources = sources_within(facilities=facilities, everywhere=everywhere)
+    scope = {
+        "facilities": list(facilities),
+        "everywhere": everywhere,
+        "sources": list(sources.values_list("pk", flat=True)),
+    }
+    return fetch_all(SOURCES, scope, row=SourceReport)
 
 
 def keys_of(*, source: str) -> QuerySet[SourceKey]:
     """A source's keys, newest first."""
     return SourceKey.objects.filter(source__code=source).order_by("-created_at")
+
+
+def keys_within(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[SourceKey]:
+    """Keys that speak for these facilities and no others; those for all only who sees all."""
+    if everywhere:
+        return SourceKey.objects.all()
+    inside = {"facility_ids__contained_by": list(facilities)}
+    return SourceKey.objects.filter(facility_ids__len__gt=0, **inside)
+
+
+def sources_within(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Source]:
+    """Sources whose every key that was not revoked speaks for these facilities only."""
+    if everywhere:
+        return Source.objects.all()
+    inside = keys_within(facilities=facilities, everywhere=False)
+    beyond = SourceKey.objects.filter(revoked_at=None).exclude(pk__in=inside)
+    return Source.objects.filter(pk__in=inside.values("source")).exclude(
+        pk__in=beyond.values("source")
+    )
 
 
 def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quarantine]:
@@ -118,3 +145,8 @@ def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quar
     if everywhere:
         scope |= Q(facility_id=None)
     return Quarantine.objects.filter(scope).select_related("source", "facility")
+
+
+def sources_of(found: QuerySet[Quarantine]) -> QuerySet[Source]:
+    """The sources that some of these refused events came from."""
+    return Source.objects.filter(pk__in=found.values("source")).order_by("code")

@@ -99,6 +99,10 @@ class Code(StrEnum):
         "conflict",
         "The source and id arrived before with other content. Send a correction under a new id.",
     )
+    FOREIGN_TRANSACTION = (
+        "foreign_transaction",
+        "The transaction is at a facility that the key may not speak for.",
+    )
 
 
 # Reasons that the catalogue can remove without the sender: tried again when it changes.

@@ -12,7 +12,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from apps.telemetry.canonical import CanonicalEvent, Kind, event_key, seal, transaction_id
+from apps.telemetry.canonical import CanonicalEvent, Kind, event_key, transaction_id
 from apps.telemetry.formats.events import (
     CheckpointEvent,
     ContractEvent,
@@ -72,15 +72,17 @@ class Directory(msgspec.Struct, frozen=True):
     latest: int
     currency: str
 
+    @property
+    def scope(self) -> list[int] | None:
+        """The facilities the sender may speak for, None for all."""
+        return None if self.allowed is None else sorted(self.allowed)
+
 
 def resolve(event: WireEvent, names: Directory, kept: Kept | None = None) -> CanonicalEvent:
     """The canonical event; refused with the first reason found."""
     if type(event) is StageEvent:
-        canonical = _stage(event, names, kept)
-    else:
-        canonical = _signal(event, names, kept)
-    seal(canonical)
-    return canonical
+        return _stage(event, names, kept)
+    return _signal(event, names, kept)
 
 
 def is_test(event: WireEvent) -> bool:
@@ -107,7 +109,6 @@ def _stage(event: StageEvent, names: Directory, kept: Kept | None) -> CanonicalE
     return CanonicalEvent(
         Kind.STAGE,
         event_key(names.source_id, event.source, event.id),
-        0,
         transaction_id(stage.workflow_id, subject),
         at,
         stage.workflow_id,
@@ -154,7 +155,6 @@ def _signal(event: WireEvent, names: Directory, kept: Kept | None) -> CanonicalE
     return CanonicalEvent(
         kind=kind,
         event_key=event_key(names.source_id, event.source, event.id),
-        digest=0,
         transaction_id="",
         occurred_at=at,
         workflow_id=workflow_id,

@@ -1,5 +1,6 @@
 """A small network for folding: two hospitals in two zones, two workflows, targets that changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -15,7 +16,7 @@ from apps.catalog.models import (
     Workflow,
 )
 from apps.catalog.services import refresh_spans
-from apps.telemetry.canonical import CanonicalEvent, encode_journal, event_key, seal, transaction_id
+from apps.telemetry.canonical import CanonicalEvent, encode_journal, event_key, transaction_id
 from apps.telemetry.models import Source
 
 START = datetime(2026, 3, 6, 12, tzinfo=UTC)
@@ -103,10 +104,9 @@ def event(network: Network, **said: object) -> CanonicalEvent:
     workflow = network.workflows[said.get("workflow", 0)]
     stage = network.stages[workflow.pk, said.get("rank", 1)]
     subject, at = str(said.get("subject", "c-1")), said.get("at", START)
-    made = CanonicalEvent(
+    return CanonicalEvent(
         kind=1,
         event_key=event_key(network.source.pk, "/test", str(said["id"])),
-        digest=0,
         transaction_id=transaction_id(workflow.pk, subject),
         occurred_at=round(at.timestamp() * 1_000_000),
         workflow_id=workflow.pk,
@@ -129,17 +129,16 @@ def event(network: Network, **said: object) -> CanonicalEvent:
         backfill=False,
         data=None,
     )
-    seal(made)
-    return made
 
 
 JOURNAL = """
-INSERT INTO telemetry_ingestbatch (source_id, events, body) VALUES (%s, %s, %s) RETURNING id
+INSERT INTO telemetry_ingestbatch (source_id, events, scope, body)
+VALUES (%s, %s, %s, %s) RETURNING id
 """
 
 
-def post(network: Network, *events: CanonicalEvent) -> object:
+def post(network: Network, *events: CanonicalEvent, scope: Sequence[int] | None = None) -> object:
     """Put events into the journal as one batch, as the ingest endpoint does; return its id."""
     with connection.cursor() as cursor:
-        cursor.execute(JOURNAL, [network.source.pk, len(events), encode_journal(events)])
+        cursor.execute(JOURNAL, [network.source.pk, len(events), scope, encode_journal(events)])
         return cursor.fetchone()[0]

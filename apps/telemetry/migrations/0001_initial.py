@@ -21,7 +21,6 @@ class Migration(migrations.Migration):
                     "pk",
                     models.CompositePrimaryKey(
                         "transaction_id",
-                        "kind",
                         "token",
                         blank=True,
                         editable=False,
@@ -30,8 +29,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("transaction_id", models.UUIDField()),
+                ("token", models.UUIDField()),
                 ("kind", models.TextField()),
-                ("token", models.BinaryField()),
                 ("masked", models.TextField()),
             ],
             options={

@@ -25,8 +25,8 @@ from apps.telemetry.view import event_id_of, facility_of, is_marked_test, quaran
 
 # Good events only, the usual case: one row, one statement, one commit.
 JOURNAL = """
-INSERT INTO telemetry_ingestbatch (source_id, events, body)
-SELECT k.source_id, %(events)s, %(body)s
+INSERT INTO telemetry_ingestbatch (source_id, events, scope, body)
+SELECT k.source_id, %(events)s, %(scope)s::integer[], %(body)s
   FROM telemetry_sourcekey k JOIN telemetry_source s ON s.id = k.source_id
  WHERE k.id = %(key_id)s AND s.active AND k.revoked_at IS NULL
    AND (k.expires_at IS NULL OR k.expires_at > now())
@@ -52,9 +52,9 @@ WITH live AS (
         ON CONFLICT ON CONSTRAINT signature_once DO NOTHING
     RETURNING signature
 ), batch AS (
-    INSERT INTO telemetry_ingestbatch (source_id, events, tests, rejected, body, state, stored,
-                                       duplicates, conflicts, folded_at)
-    SELECT source_id, %(events)s, %(tests)s, %(rejected)s, %(body)s,
+    INSERT INTO telemetry_ingestbatch (source_id, events, scope, tests, rejected, body, state,
+                                       stored, duplicates, conflicts, folded_at)
+    SELECT source_id, %(events)s, %(scope)s::integer[], %(tests)s, %(rejected)s, %(body)s,
            CASE WHEN %(events)s = 0 THEN 1 ELSE 0 END,
            CASE WHEN %(events)s = 0 THEN 0 END, CASE WHEN %(events)s = 0 THEN 0 END,
            CASE WHEN %(events)s = 0 THEN 0 END, CASE WHEN %(events)s = 0 THEN now() END
@@ -172,6 +172,7 @@ def _journal(
             source_id=sender.source_id,
             key_id=sender.key_id,
             events=parted.events,
+            scope=names.scope,
             tests=parted.tests,
             rejected=len(parted.refused),
             refused=[
@@ -185,6 +186,7 @@ def _journal(
     params = {
         "key_id": sender.key_id,
         "events": len(parted.events),
+        "scope": names.scope,
         "body": encode_journal(parted.events),
     }
     return _first_id(fetch_prepared(JOURNAL, params))
@@ -195,6 +197,7 @@ def journal_in_full(
     source_id: int,
     key_id: int | None = None,
     events: Sequence[CanonicalEvent],
+    scope: Sequence[int] | None,
     tests: int = 0,
     rejected: int = 0,
     refused: Sequence[Mapping[str, object]] = (),
@@ -206,6 +209,7 @@ def journal_in_full(
         "source_id": source_id,
         "key_id": key_id,
         "events": len(events),
+        "scope": scope,
         "tests": tests,
         "rejected": rejected,
         "body": encode_journal(events),

@@ -83,6 +83,7 @@ class Retried:
 
     item: Stuck
     event: CanonicalEvent | None = None
+    scope: list[int] | None = None
     refused: Mapping[str, object] | None = None
 
 
@@ -104,7 +105,7 @@ def resubmit(
     event = _rebuild(merge(item.view.get("event", {}), changes), item.view, names)
     reason = f"Changed: {', '.join(_pointers(changes)) or 'nothing'}"
     _resolve_item(item, Quarantine.State.RESUBMITTED, by, reason)
-    batch = journal_in_full(source_id=item.source_id, events=[event])
+    batch = journal_in_full(source_id=item.source_id, events=[event], scope=names.scope)
     if batch is None:
         raise Refused(
             Code.INVALID_ATTRIBUTE, "/source", "The source of this event is switched off."
@@ -162,14 +163,16 @@ def _try_again(item: Stuck) -> Retried:
         source_id=item.source_id, system_id=item.system_id, facility_ids=item.view.get("scope")
     )
     try:
-        return Retried(item, event=_rebuild(item.view.get("event", {}), item.view, names))
+        event = _rebuild(item.view.get("event", {}), item.view, names)
+        return Retried(item, event=event, scope=names.scope)
     except Refused as refusal:
         return Retried(item, refused=_still_refused(item, refusal, names))
 
 
 def _send_on(sent: Sequence[Retried]) -> None:
-    for source_id, group in groupby(sent, key=lambda one: one.item.source_id):
-        journal_in_full(source_id=source_id, events=[one.event for one in group if one.event])
+    for (source_id, scope), group in groupby(sent, key=lambda one: (one.item.source_id, one.scope)):
+        events = [one.event for one in group if one.event]
+        journal_in_full(source_id=source_id, events=events, scope=scope)
     if sent:
         ring()
 

@@ -34,6 +34,8 @@ CREATE TABLE telemetry_ingestbatch (
     received_at timestamptz NOT NULL DEFAULT now(),
     source_id integer NOT NULL,
     events integer NOT NULL,
+    -- The facilities its key speaks for; NULL is all.
+    scope integer[],
     state smallint NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
     error text,
@@ -131,13 +133,14 @@ CREATE INDEX signal_facility ON telemetry_signal (kind, facility_id, occurred_at
 
 CREATE TABLE telemetry_businesskey (
     transaction_id uuid NOT NULL,
+    -- Keyed digest of kind and value: 128 bits, so two kinds never share one.
+    token uuid NOT NULL,
     kind text NOT NULL,
-    token bytea NOT NULL,
     masked text NOT NULL,
-    CONSTRAINT business_key_once PRIMARY KEY (transaction_id, kind, token)
+    CONSTRAINT business_key_once PRIMARY KEY (transaction_id, token)
 );
 -- Reader: search by business key, through the keyed token only.
-CREATE INDEX business_key_token ON telemetry_businesskey (token, kind);
+CREATE INDEX business_key_token ON telemetry_businesskey (token);
 
 -- One row per (workflow, correlation id). Every fact column is a join semilattice (earliest, latest,
 -- or the larger of a tuple), so folding is commutative, associative and idempotent; the counters add

@@ -26,8 +26,9 @@ may_resolve = permission_required("accounts.resolve_quarantine", raise_exception
 @require_safe
 @may_see
 def index(request: HttpRequest) -> HttpResponse:
-    form = FilterForm(request.GET)
-    found = _visible_to(request).filter(**form.chosen()).order_by("-id")
+    visible = _visible_to(request)
+    form = FilterForm(request.GET, sources=queries.sources_of(visible))
+    found = visible.filter(**form.chosen()).order_by("-id")
     page = Paginator(found, per_page=50).get_page(request.GET.get("page"))
     context = {"page": page, "form": form, "chosen": form.chosen()}
     return render_page(request, "telemetry/quarantine.html", "telemetry/_quarantine.html", context)
