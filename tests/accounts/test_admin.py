@@ -137,7 +137,7 @@ def test_the_list_of_people_costs_the_same_for_more_of_them(
 ):
     for n in range(20):
         person(f"p{n}", "executive", network.north)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         as_ada.get("/admin/accounts/user/")
 
 

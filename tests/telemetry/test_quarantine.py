@@ -88,6 +88,20 @@ def test_the_list_is_filtered_and_swapped_as_a_part(signed_in, ivo, sender):
     assertNotContains(answer, "<html")
 
 
+def test_the_filter_offers_the_sources_of_what_one_sees(signed_in, bea, ivo, sender, network):
+    elsewhere = Sender(issue_key(source="elsewhere").bearer)
+    refused(elsewhere, data__facility=network.southern_hospital.code)
+    refused(sender)
+    issue_key(source="idle")
+
+    def offered(user) -> set[str]:
+        field = signed_in(user).get(LIST).context["form"].fields["source"]
+        return {source.code for source in field.queryset}
+
+    assert offered(bea) == {"ehr"}
+    assert offered(ivo) == {"ehr", "elsewhere"}
+
+
 @pytest.mark.parametrize("query", ["code=%00", "state=nothing", "source=%ff", "page=-1", "page=x"])
 def test_filters_that_make_no_sense_are_as_good_as_none(signed_in, ivo, sender, query):
     assert signed_in(ivo).get(f"{LIST}?{query}").status_code == 200

@@ -19,7 +19,7 @@ def test_the_page_shows_keys_use_and_quarantine(signed_in, ivo, sender):
 
     assertContains(answer, "Fastest delivery 1.")
     assertContains(answer, "/quarantine/?source=ehr")
-    [report] = source_reports()
+    [report] = source_reports(facilities=(), everywhere=True)
     assert (report.live_keys, report.quarantined) == (1, 1)
     assert report.last_used_at
 
@@ -33,7 +33,7 @@ def test_a_clock_that_runs_ahead_is_told_by_how_much(signed_in, ivo, sender):
 def test_a_clock_so_far_ahead_that_its_events_are_refused_is_told_too(sender):
     assert sender.refusals(event(time=moment(seconds=-600))) == ["time_in_future"]
 
-    [report] = source_reports()
+    [report] = source_reports(facilities=(), everywhere=True)
     assert report.runs_ahead
 
 
@@ -48,7 +48,7 @@ def test_the_fastest_delivery_of_the_hour_stands(network):
 def test_history_and_garbage_say_nothing_about_a_clock(sender):
     sender.post([event(time=moment(days=30)), event(time="9999-01-01T00:00:00Z")])
 
-    assert source_reports()[0].fastest_ms is None
+    assert source_reports(facilities=(), everywhere=True)[0].fastest_ms is None
 
 
 @pytest.mark.parametrize("name", ["bea", "eve", "sam"])
@@ -92,3 +92,68 @@ def test_switching_a_source_off_in_the_administration_refuses_its_keys(signed_in
 
     assert answer.status_code == 302
     assert sender.post([event()]).status_code == 401
+
+
+# -- Scope ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keys(network):
+    """A source for each part of the network, and one for all of it."""
+    places = {"up": [network.north.code], "down": [network.south.code], "all": []}
+    return {
+        code: issue_key(source=code, facilities=facilities).key
+        for code, facilities in places.items()
+    }
+
+
+@pytest.fixture
+def as_noor(network, person, signed_in):
+    """Looks after the interfaces of the north."""
+    noor = person("noor", "integration_engineer", network.north)
+    noor.is_staff = True
+    noor.save()
+    return signed_in(noor)
+
+
+def test_sources_and_keys_are_those_that_speak_for_ones_facilities_only(as_noor, keys):
+    for model in ("source", "sourcekey"):
+        page = as_noor.get(f"/admin/telemetry/{model}/")
+        assert page.context["cl"].result_count == 1
+        assertNotContains(page, "down")
+    assert [report.code for report in as_noor.get(PAGE).context["sources"]] == ["up"]
+
+
+@pytest.mark.parametrize("code", ["down", "all"])
+def test_a_source_and_a_key_out_of_scope_are_404(as_noor, keys, code):
+    key = keys[code]
+    for page in (f"source/{key.source_id}", f"sourcekey/{key.pk}"):
+        assert as_noor.get(f"/admin/telemetry/{page}/change/").status_code == 404
+
+    said = {"action": "revoke", "_selected_action": [key.pk]}
+    as_noor.post("/admin/telemetry/sourcekey/", said)
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def test_a_source_that_also_speaks_for_others_is_not_ones_own(as_noor, keys, network):
+    issue_key(source="up", facilities=[network.south.code])
+
+    assert as_noor.get("/admin/telemetry/source/").context["cl"].result_count == 0
+    assert as_noor.get("/admin/telemetry/sourcekey/").context["cl"].result_count == 1
+
+
+def test_who_sees_part_of_the_network_makes_no_source(as_noor, signed_in, ivo):
+    assert as_noor.get("/admin/telemetry/source/add/").status_code == 403
+    ivo.is_staff = True
+    ivo.save()
+    assert signed_in(ivo).get("/admin/telemetry/source/add/").status_code == 200
+
+
+def test_counts_of_the_quarantine_are_of_ones_facilities(as_noor, keys, network):
+    Sender(issue_key(source="up", facilities=[network.north.code]).bearer).post(
+        [event(data__stage="nowhere"), event(data__facility="NOWHERE")]
+    )
+
+    [report] = as_noor.get(PAGE).context["sources"]
+    assert report.quarantined == 1

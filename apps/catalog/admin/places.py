@@ -33,7 +33,8 @@ class RegionFilter(admin.SimpleListFilter):
     parameter_name = "under"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        regions = Facility.objects.filter(kind=Facility.Kind.REGION).order_by("name")
+        places = model_admin.get_queryset(request)
+        regions = places.filter(kind=Facility.Kind.REGION).order_by("name")
         return [(region.path, region.name) for region in regions]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
