@@ -61,28 +61,27 @@ _NO_ERROR = ("", "", "", "")
 def event_key(source_id: int, ce_source: str, event_id: str) -> str:
     """The identity of an event: who sent it, where it says it comes from, and its id there."""
     text = f"{source_id}\x1f{ce_source}\x1f{event_id}"
-    return _numbered(event_id, blake2b(text.encode(), digest_size=16).hexdigest())
+    digest = blake2b(text.encode(), digest_size=16).hexdigest()
+    return digest if event_id[14:15] != "7" else _dated(event_id, digest)
 
 
 def transaction_id(workflow_id: int, correlation_id: str) -> str:
     """The identity of a transaction: one correlation id within one workflow."""
     text = f"{workflow_id}\x1f{correlation_id}"
-    return _numbered(correlation_id, blake2b(text.encode(), digest_size=16).hexdigest())
+    digest = blake2b(text.encode(), digest_size=16).hexdigest()
+    return digest if correlation_id[14:15] != "7" else _dated(correlation_id, digest)
 
 
-def _numbered(name: str, digest: str) -> str:
+def _dated(name: str, digest: str) -> str:
     """The digest of a name; that of a UUIDv7 begins with its time, as the name itself does.
 
     Index entries of one minute then lie together instead of touching a page each: with 5 million
     keys, entering one costs 5 us of CPU instead of 13.
     """
-    if len(name) != 36 or name[14] != "7":
+    moment = (name[:8] + name[9:13]).lower()
+    if len(name) != 36 or moment.strip("0123456789abcdef"):
         return digest
-    try:
-        moment = bytes.fromhex(name[:8] + name[9:13]).hex()
-    except ValueError:
-        return digest
-    return moment + digest[len(moment) :]
+    return moment + digest[12:]
 
 
 def encode_journal(events: Iterable[CanonicalEvent]) -> bytes:
@@ -91,8 +90,10 @@ def encode_journal(events: Iterable[CanonicalEvent]) -> bytes:
     keys: list[str] = []
     for event in events:
         content = _content(event)
-        lines.append(f"{event.kind}\t{event.event_key}\t{_digest(event, content)}\t{content}\t")
-        lines.append(_escaped(_json(event.data)) + "\n" if event.data else "\n")
+        data = _escaped(_json(event.data)) if event.data else ""
+        lines.append(
+            f"{event.kind}\t{event.event_key}\t{_digest(event, content)}\t{content}\t{data}\n"
+        )
         if event.business_keys:
             head = f"{event.event_key}\t{event.transaction_id}"
             keys += [f"{head}\t{kind}\t{token}\t{_escaped(masked)}\n"
@@ -138,10 +139,11 @@ def _digest(event: CanonicalEvent, content: str) -> int:
 def _content(event: CanonicalEvent) -> str:
     """The fields between digest and data."""
     standard, code, location, _ = event.error or _NO_ERROR
+    amount = event.amount_minor
     return _escaped(
         f"{event.transaction_id}\t{event.occurred_at}\t{event.workflow_id}\t{event.facility_id}\t"
-        f"{_number(event.interface_id)}\t{event.stage_id}\t{event.rank}\t{event.outcome}\t"
-        f"{event.attempt}\t{_number(event.amount_minor)}\t{_number(event.amount_kind)}\t"
+        f"{event.interface_id or ''}\t{event.stage_id}\t{event.rank}\t{event.outcome}\t"
+        f"{event.attempt}\t{'' if amount is None else amount}\t{event.amount_kind or ''}\t"
         f"{event.event_id}\t{event.ce_source}\t{event.correlation_id}\t"
         f"{standard}\t{code}\t{location}\t{event.payer or ''}\t{event.service_date or ''}\t"
         f"{event.contract_version or ''}\t{'t' if event.backfill else 'f'}"
@@ -181,10 +183,6 @@ def _event(fields: list[str], keys: list[tuple[str, str, str]] | None) -> Canoni
 
 def _json(facts: Mapping[str, Any]) -> str:
     return _encode(facts).decode()
-
-
-def _number(value: int | None) -> str:
-    return "" if value is None else str(value)
 
 
 def _escaped(text: str) -> str:

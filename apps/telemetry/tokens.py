@@ -7,6 +7,7 @@ every possible account number tells nothing.
 import re
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 from django.conf import settings
 
@@ -20,9 +21,15 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 def business_token(kind: str, value: str) -> str:
     """The token of a business key, as 32 hexadecimal digits."""
-    key: bytes = settings.TOKEN_KEY
-    text = f"{kind}\x1f{value}"
-    return blake2b(text.encode(), digest_size=16, key=key).hexdigest()
+    keyed = _keyed(settings.TOKEN_KEY).copy()
+    keyed.update(f"{kind}\x1f{value}".encode())
+    return keyed.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _keyed(key: bytes) -> Any:
+    """BLAKE2b with the key already taken in, which is half of its work on a short text."""
+    return blake2b(digest_size=16, key=key)
 
 
 def business_key(kind: str, value: str) -> BusinessKey:
