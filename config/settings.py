@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # Sources need none of what follows, and pay for none of it.
     "apps.telemetry.middleware.ingest_door",
+    "apps.core.bad_requests.BadRequestMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # The matrix is 160 kB of much the same; Django pads against guessing secrets by size.
     "django.middleware.gzip.GZipMiddleware",

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from apps.telemetry.formats.events import TYPES, AmountKind, Outcome
 from apps.telemetry.models import Quarantine, Source
 from apps.telemetry.refusals import Code
+from apps.telemetry.services.quarantine import LONGEST_REASON, SHORTEST_REASON
 
 STAGE = "throughline.stage.v1"
 _ENVELOPE = ("id", "source", "type", "time", "subject")
@@ -101,8 +102,8 @@ class DiscardForm(forms.Form):
     """Why an event is given up."""
 
     reason = forms.CharField(
-        min_length=5,
-        max_length=500,
+        min_length=SHORTEST_REASON,
+        max_length=LONGEST_REASON,
         widget=forms.TextInput(attrs={"class": "control", "autocomplete": "off"}),
         help_text="Kept with the event. No names or numbers of patients.",
     )

@@ -55,6 +55,8 @@ UPDATE telemetry_quarantine q
 """
 
 REDRIVE_AT_ONCE = 500
+# Characters of why an event was given up.
+SHORTEST_REASON, LONGEST_REASON = 5, 500
 
 
 class AlreadyResolved(Exception):
@@ -200,7 +202,7 @@ def _rebuild(document: Any, view: Mapping[str, Any], names: Directory) -> Canoni
 def _resolve_item(item: Quarantine, state: Quarantine.State, by: User, reason: str) -> None:
     """The WHERE clause, not a lock, decides who wins a race."""
     won = Quarantine.objects.filter(pk=item.pk, state=Quarantine.State.OPEN).update(
-        state=state, resolved_at=Now(), resolved_by=by, reason=reason[:500]
+        state=state, resolved_at=Now(), resolved_by=by, reason=reason[:LONGEST_REASON]
     )
     if not won:
         raise AlreadyResolved

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,7 @@ from apps.telemetry.refusals import Code, Refused
 from apps.telemetry.services import quarantine
 
 PAGE_SIZE = 100
+KNOWN = {"state", "code", "source", "before"}
 
 
 class BusinessKey(msgspec.Struct):
@@ -68,7 +69,10 @@ class Resubmitted(msgspec.Struct):
 class Discard(msgspec.Struct):
     """Why an event is given up."""
 
-    reason: str
+    reason: Annotated[
+        str,
+        msgspec.Meta(min_length=quarantine.SHORTEST_REASON, max_length=quarantine.LONGEST_REASON),
+    ]
 
 
 _ID = Parameter("id", "The item's id.", place="path")
@@ -133,10 +137,13 @@ def resolving(view: Callable[[HttpRequest, User, Quarantine], HttpResponse]) -> 
 def quarantine_list(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("accounts.view_quarantine"):
         return _forbidden()
+    if unknown := sorted(set(request.GET) - KNOWN):
+        return problem(400, "bad_parameter", f"Known parameters: {', '.join(sorted(KNOWN))}.",
+                       pointer=f"/{strict.name_of(unknown[0])}")  # fmt: skip
     try:
         found = _filtered(request)
     except ValueError:
-        return problem(400, "invalid_parameter", "before must be an id, and state and code known.")
+        return problem(400, "bad_parameter", "before must be an id, and state and code known.")
     items = list(found.order_by("-id")[: PAGE_SIZE + 1])
     page = QuarantinePage(
         items=[_shown(item) for item in items[:PAGE_SIZE]],
@@ -187,8 +194,10 @@ def quarantine_resubmit(request: HttpRequest, user: User, item: Quarantine) -> H
 @resolving
 def quarantine_discard(request: HttpRequest, user: User, item: Quarantine) -> HttpResponse:
     reason = _object(request).get("reason")
-    if not isinstance(reason, str) or len(reason.strip()) < 5:
-        return problem(400, "invalid_data", "Say why, in five letters or more.", pointer="/reason")
+    shortest, longest = quarantine.SHORTEST_REASON, quarantine.LONGEST_REASON
+    if not isinstance(reason, str) or not shortest <= len(reason.strip()) <= longest:
+        detail = f"Say why, in {shortest} to {longest} characters."
+        return problem(400, "invalid_data", detail, pointer="/reason")
     quarantine.discard(item=item, reason=reason.strip(), by=user)
     item.refresh_from_db()
     return _json(_shown(item))
@@ -205,7 +214,7 @@ def _filtered(request: HttpRequest) -> Any:
     if code := request.GET.get("code"):
         found = found.filter(code=Code(code))
     if source := request.GET.get("source"):
-        found = found.filter(source__code=source.replace("\0", ""))
+        found = found.filter(source__code=source)
     if before := request.GET.get("before"):
         found = found.filter(id__lt=UUID(before))
     return found
