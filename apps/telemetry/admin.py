@@ -104,7 +104,8 @@ class SourceKeyAdmin(ForThoseWhoRotateKeys, InScope):
 
     @admin.action(description="Revoke the selected keys now", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[SourceKey]) -> None:
-        ended = sum(revoke_key(prefix=key.prefix) for key in keys)
+        live = keys.select_related("source")
+        ended = sum(revoke_key(source=key.source.code, prefix=key.prefix) for key in live)
         self.message_user(request, f"{ended} key(s) revoked.")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -39,7 +39,7 @@ class Code(StrEnum):
     DUPLICATE_KEY = "duplicate_key", "An object names one member twice. Send it once."
     CONTROL_CHARACTER = (
         "control_character",
-        "A text holds NUL, another control character or half a surrogate pair.",
+        "A text holds NUL, another control character, half a surrogate pair or a noncharacter.",
     )
     TOO_LARGE_NUMBER = "too_large_number", "A number is outside the range its field can hold."
     NOT_AN_OBJECT = "not_an_object", "An event is a JSON object."

@@ -12,6 +12,7 @@ import msgspec
 
 from apps.telemetry.formats import Reading, Unreadable
 from apps.telemetry.formats.events import TYPES
+from apps.telemetry.formats.strict import UNSAFE
 from apps.telemetry.resolve import Directory
 from apps.telemetry.tokens import (
     BusinessKey,
@@ -25,7 +26,6 @@ ENVELOPE = ("specversion", "id", "source", "type", "time", "subject")
 MAX_BUSINESS_KEYS = 16
 MAX_RECORDS = 1000
 _MAX_TEXT = 256
-_UNSAFE = dict.fromkeys((*range(0x20), *range(0xD800, 0xE000)), "\ufffd")
 
 
 def document_of(reading: Reading) -> Mapping[str, Any]:
@@ -67,7 +67,7 @@ def text_of(value: object) -> str:
     """A text that every page and every row can hold; anything else is no text."""
     if not isinstance(value, str) or looks_personal(value):
         return ""
-    return value[:_MAX_TEXT].translate(_UNSAFE)
+    return UNSAFE.sub("\ufffd", value[:_MAX_TEXT])
 
 
 def _visible(document: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:

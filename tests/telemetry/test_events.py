@@ -290,7 +290,7 @@ def test_two_keys_overlap_while_one_replaces_the_other(network):
 
     assert Sender(old.bearer).post([event()]).status_code == 202
     assert Sender(new.bearer).post([event()]).status_code == 202
-    assert revoke_key(prefix=old.key.prefix)
+    assert revoke_key(source=old.key.source.code, prefix=old.key.prefix)
     assert Sender(old.bearer).post([event()]).status_code == 401
     assert Sender(new.bearer).post([event()]).status_code == 202
 

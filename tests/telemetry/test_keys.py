@@ -90,6 +90,10 @@ def test_a_key_is_revoked_by_its_prefix(network):
     [key], _ = run("lab")
     prefix = SourceKey.objects.get().prefix
 
+    with pytest.raises(CommandError, match=f"The source ehr has no live key {prefix}"):
+        run("ehr", "--revoke", prefix)
+    assert Sender(key).post([event()]).status_code == 202
+
     _, said = run("lab", "--revoke", prefix)
 
     assert f"Revoked {prefix}" in said

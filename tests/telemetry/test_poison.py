@@ -41,6 +41,15 @@ POISON = {
     "an amount in words": (event(data__amount="a lot"), "invalid_amount"),
     "an amount NaN as text": (event(data__amount="NaN"), "invalid_amount"),
     "an amount Infinity as text": (event(data__amount="-Infinity"), "invalid_amount"),
+    "an amount with an underscore": (event(data__amount="1_0"), "invalid_amount"),
+    "an amount in Arabic digits": (event(data__amount="\u0661\u0662"), "invalid_amount"),
+    "an amount after a space": (event(data__amount=" 1.0"), "invalid_amount"),
+    "an amount before a line break": (event(data__amount="1.0\n"), "control_character"),
+    "an empty amount": (event(data__amount=""), "invalid_amount"),
+    "DEL in a subject": (event(subject="a\x7fb"), "control_character"),
+    "a C1 control in a subject": (event(subject="a\x85b"), "control_character"),
+    "a noncharacter in a subject": (event(subject="a\ufdd0b"), "control_character"),
+    "the last noncharacter in an id": (event(id="a\U0010ffff"), "control_character"),
     "an amount true": (event(data__amount=True), "invalid_amount"),
     "another currency": (event(data__amount="1", data__currency="EUR"), "unsupported_currency"),
     "year 1": (event(time="0001-01-01T00:00:00+14:00"), "time_too_old"),
@@ -129,6 +138,25 @@ def test_text_that_is_not_quite_json_is_refused_alone(sender, text, code):
 
     assert answer["accepted"] == 2
     assert [(one["index"], one["code"]) for one in answer["rejected"]] == [(1, code)]
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x80", "\x9f", "\ufdd0", "\ufffe", "\U0001ffff"])
+def test_a_forbidden_character_sent_as_it_is_is_refused_alone(sender, character):
+    bad = event(subject=f"a{character}b")
+    texts = [json.dumps(one, ensure_ascii=False) for one in (event(), bad, event(subject="café"))]
+
+    for body, media in ((f"[{','.join(texts)}]", BATCH), ("\n".join(texts), LINES)):
+        answer = sender.post(body.encode(), media).json()
+        assert answer["accepted"] == 2
+        assert answer["rejected"][0]["code"] == "control_character"
+        assert answer["rejected"][0]["pointer"] == "/subject"
+
+
+@pytest.mark.parametrize("amount", ['"12.50"', "12.5", '"-3"', '"+1.0"', '"1e2"', '".5"', "1E+1"])
+def test_a_number_in_plain_digits_is_an_amount(sender, amount):
+    text = json.dumps(event(data__amount="?")).replace('"?"', amount)
+
+    assert sender.post(text, ONE).json()["rejected"] == []
 
 
 def test_a_doubled_member_of_a_good_event_is_refused(sender):

@@ -21,7 +21,19 @@ MAX_DIGITS = 18
 
 # A string (or what an unclosed one leaves), a bracket or a comma. Possessive: linear in the text.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
-_UNSAFE = re.compile("[\x00-\x1f\ud800-\udfff]")
+# What CloudEvents forbids in a text: control characters, half surrogate pairs, noncharacters.
+_SURROGATES = "\ud800-\udfff"
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
+)
+UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_SURROGATES}{_NONCHARACTERS}]")
+# The same in UTF-8, from DEL on: what stands below can stand in no JSON text, and no half pairs.
+UNSAFE_UTF_8 = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f]|\xef(?:\xb7[\x90-\xaf]|\xbf[\xbe\xbf])"
+    rb"|[\xf0-\xf4][\x8f\x9f\xaf\xbf]\xbf[\xbe\xbf]"
+)
+# A decimal in ASCII: Python's own reader also takes 1_0, spaces and the digits of any script.
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _SPACE = b" \t\r\n"
 
@@ -97,10 +109,23 @@ def check(value: Any, pointer: str = "") -> None:
                 check(inner, f"{pointer}/{index}")
 
 
+def check_number(text: str, pointer: str) -> None:
+    """Refuse a text that is no number, before something more tolerant reads it."""
+    if not _NUMBER.fullmatch(text):
+        message = "An amount is a decimal number in the digits 0 to 9, such as 1250.00."
+        raise Refused(Code.INVALID_AMOUNT, pointer, message)
+
+
 def _check_text(text: str, pointer: str) -> None:
-    if found := _UNSAFE.search(text):
-        what = "half a surrogate pair" if found[0] >= "\ud800" else "a control character"
-        raise Refused(Code.CONTROL_CHARACTER, pointer, f"The text holds {what}. Leave it out.")
+    if found := UNSAFE.search(text):
+        message = f"The text holds {_name(found[0])}. Leave it out."
+        raise Refused(Code.CONTROL_CHARACTER, pointer, message)
+
+
+def _name(unsafe: str) -> str:
+    if unsafe < "\ud800":
+        return "a control character"
+    return "half a surrogate pair" if unsafe <= "\udfff" else "a noncharacter of Unicode"
 
 
 def _depth(text: bytes) -> int:

@@ -168,10 +168,10 @@ def _facility_ids(codes: Sequence[str]) -> list[int]:
     return sorted(known.values())
 
 
-def revoke_key(*, prefix: str) -> bool:
-    """End a key now; whether there was a live one to end."""
+def revoke_key(*, source: str, prefix: str) -> bool:
+    """End a key of a source now; whether there was a live one to end."""
+    live = SourceKey.objects.filter(source__code=source, prefix=prefix, revoked_at__isnull=True)
     _known.pop(prefix, None)
-    live = SourceKey.objects.filter(prefix=prefix, revoked_at__isnull=True)
     return bool(live.update(revoked_at=Now()))
 
 

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         if options["list"]:
             return self._list(source)
         if options["revoke"]:
-            return self._revoke(options["revoke"])
+            return self._revoke(source, options["revoke"])
         return self._issue(source, options)
 
     def _issue(self, source: str, options: dict[str, Any]) -> None:
@@ -67,9 +67,9 @@ class Command(BaseCommand):
         if options["sign"]:
             self.stdout.write(issued.signing_secret)
 
-    def _revoke(self, prefix: str) -> None:
-        if not revoke_key(prefix=prefix):
-            raise CommandError(f"There is no live key {prefix}.")
+    def _revoke(self, source: str, prefix: str) -> None:
+        if not revoke_key(source=source, prefix=prefix):
+            raise CommandError(f"The source {source} has no live key {prefix}.")
         self.stderr.write(f"Revoked {prefix}.")
 
     def _list(self, source: str) -> None:
