@@ -36,12 +36,18 @@ class Measures(models.Model):
 
 
 class Rollup(Measures):
-    """One cell: a workflow at a facility in one minute, hour or facility-local day."""
+    """One cell: a workflow at a facility in one minute, hour, facility-local day, or block.
+
+    Blocks of 4 hours, 1 day and 8 days of UTC are there for windows to be read in few rows.
+    """
 
     class Grain(models.IntegerChoices):
         MINUTE = 1
         HOUR = 2
         DAY = 3
+        FOUR_HOURS = 4
+        UTC_DAY = 5
+        EIGHT_DAYS = 6
 
     pk = models.CompositePrimaryKey("grain", "bucket", "workflow_id", "facility_id")
     grain = models.SmallIntegerField(choices=Grain)

@@ -14,49 +14,20 @@ import msgspec
 from apps.core.db import fetch_all, fetch_value
 from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
-from apps.scorecards.windows import Window, ranges, snapped
+from apps.scorecards.windows import Window, pieces, snapped
 
-# A window is whole facility-local days with a gap before and after them; a short one is one gap
-# (first_day = last_day = end). In a gap the rows of whole hours count, and the minutes of hours
-# that lie in it only partly. So every instant counts once, in any time zone.
-# The constant ranges repeat what the CASE says more exactly: they let the planner see how few rows
-# are meant, read them as ranges of the primary key (grain, bucket, ...) and hash instead of sort.
+# The rows of a window: a few ranges of the primary key, see `windows.pieces`.
 ROWS = """
-WITH place AS MATERIALIZED (
-    SELECT f.id AS facility_id,
-           CASE WHEN NOT %(by_days)s THEN %(end)s
-                WHEN day.first AT TIME ZONE f.time_zone = %(start)s THEN %(start)s
-                ELSE (day.first + interval '1 day') AT TIME ZONE f.time_zone END AS first_day,
-           CASE WHEN NOT %(by_days)s THEN %(end)s
-                ELSE day.last AT TIME ZONE f.time_zone END AS last_day
-      FROM catalog_facility AS f
-     CROSS JOIN LATERAL (
-           SELECT date_trunc('day', %(start)s AT TIME ZONE f.time_zone) AS first,
-                  date_trunc('day', %(end)s AT TIME ZONE f.time_zone) AS last) AS day
-     WHERE f.id = ANY(%(facility_ids)s)
-), counted AS (
+WITH counted AS (
     SELECT r.workflow_id, r.facility_id, r.events, r.started, r.settled, r.completed, r.failed,
            r.dead_lettered, r.retried, r.manual_touches, r.met, r.breached, r.excluded,
            r.business_met, r.business_breached, r.business_excluded, r.amount_started,
            r.amount_settled, r.amount_completed, r.latencies, r.latency_histogram
-      FROM scorecards_rollup AS r
-      JOIN place ON place.facility_id = r.facility_id
-     WHERE (%(by_days)s AND r.grain = 3 AND r.bucket >= %(start)s AND r.bucket < %(end)s
-         OR r.grain = 2 AND r.bucket >= %(start)s AND r.bucket < %(hours_until)s
-         OR r.grain = 2 AND r.bucket >= %(hours_from)s AND r.bucket < %(end)s
-         OR r.grain = 1 AND r.bucket >= %(start)s AND r.bucket < %(minutes_until)s
-         OR r.grain = 1 AND r.bucket >= %(minutes_from)s AND r.bucket < %(end)s)
-       AND r.workflow_id = ANY(%(workflow_ids)s)
-       AND CASE
-           WHEN r.grain = 3 THEN r.bucket >= place.first_day AND r.bucket < place.last_day
-           WHEN r.bucket >= place.first_day AND r.bucket < place.last_day THEN false
-           WHEN r.grain = 2 THEN r.bucket + interval '1 hour'
-                <= CASE WHEN r.bucket < place.first_day THEN place.first_day ELSE %(end)s END
-           WHEN r.bucket < place.first_day THEN
-                date_bin('1 hour', r.bucket, 'epoch') < %(start)s
-                OR date_bin('1 hour', r.bucket, 'epoch') + interval '1 hour' > place.first_day
-           ELSE date_bin('1 hour', r.bucket, 'epoch') < place.last_day
-                OR date_bin('1 hour', r.bucket, 'epoch') + interval '1 hour' > %(end)s END
+      FROM unnest(%(grains)s::smallint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+           AS piece (grain, starts_at, ends_at)
+      JOIN scorecards_rollup AS r ON r.grain = piece.grain
+       AND r.bucket >= piece.starts_at AND r.bucket < piece.ends_at
+     WHERE r.workflow_id = ANY(%(workflow_ids)s) AND r.facility_id = ANY(%(facility_ids)s)
      UNION ALL
     SELECT workflow_id, facility_id, events, started, settled, completed, failed,
            dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
@@ -403,8 +374,16 @@ def _backlog(window: Window) -> LiteralString:
 def _params(
     zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window
 ) -> dict[str, Any]:
-    scope = {"facility_ids": list(zones), "workflow_ids": list(workflow_ids)}
-    return ranges(window, zones=set(zones.values())) | scope
+    parts = pieces(window.start, window.end)
+    return {
+        "grains": [part.grain for part in parts],
+        "starts": [part.start for part in parts],
+        "ends": [part.end for part in parts],
+        "start": window.start,
+        "end": window.end,
+        "facility_ids": list(zones),
+        "workflow_ids": list(workflow_ids),
+    }
 
 
 def series(

@@ -87,7 +87,7 @@ WITH changes AS MATERIALIZED (
     SELECT date_bin('1 minute', settled_at, 'epoch'), workflow_id, facility_id, sum(sign),
            sum(sign * amount), sum(sign) FILTER (WHERE state = 5),
            sum(sign * amount) FILTER (WHERE state = 5)
-      FROM sides WHERE in_settled AND state >= 5 GROUP BY 1, 2, 3
+      FROM sides WHERE in_settled AND state IN (5, 6, 7) GROUP BY 1, 2, 3
 ), failed AS (
     INSERT INTO scorecards_rollupdelta (bucket, workflow_id, facility_id, failed)
     SELECT date_bin('1 minute', failed_at, 'epoch'), workflow_id, facility_id, sum(sign)
@@ -137,11 +137,14 @@ SELECT date_bin('1 minute', occurred_at, 'epoch'), workflow_id, facility_id, cou
   FROM fold_new WHERE kind = 1 GROUP BY 1, 2, 3
 """
 
-# Deltas leave the queue and reach all three grains in one statement. A day is the
-# facility's own: its bucket is the instant of local midnight.
+# Deltas leave the queue and reach every grain in one statement. A day is the facility's own: its
+# bucket is the instant of local midnight. The other grains are blocks of UTC, added up from hours,
+# of which there are fewer than minutes.
 COMPACT = """
 WITH taken AS (
     DELETE FROM scorecards_rollupdelta RETURNING *
+), revised AS (
+    UPDATE scorecards_revision SET revision = gen_random_uuid() WHERE EXISTS (SELECT FROM taken)
 ), backlog AS (
     INSERT INTO scorecards_backlog AS b (workflow_id, facility_id, open, overdue, business_overdue,
            troubled, amount_open, amount_at_risk)
@@ -175,13 +178,35 @@ WITH taken AS (
            sum(business_latency_ms) AS business_latency_ms,
            sum(business_latency_histogram) AS business_latency_histogram
       FROM taken GROUP BY 1, 2, 3
+), hours AS (
+    SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id,
+           sum(events)::bigint AS events, sum(started)::bigint AS started,
+           sum(settled)::bigint AS settled, sum(completed)::bigint AS completed,
+           sum(failed)::bigint AS failed, sum(dead_lettered)::bigint AS dead_lettered,
+           sum(retried)::bigint AS retried, sum(manual_touches)::bigint AS manual_touches,
+           sum(met)::bigint AS met, sum(breached)::bigint AS breached,
+           sum(excluded)::bigint AS excluded, sum(business_met)::bigint AS business_met,
+           sum(business_breached)::bigint AS business_breached,
+           sum(business_excluded)::bigint AS business_excluded,
+           sum(amount_started)::bigint AS amount_started,
+           sum(amount_settled)::bigint AS amount_settled,
+           sum(amount_completed)::bigint AS amount_completed,
+           sum(amount_at_risk)::bigint AS amount_at_risk, sum(latencies)::bigint AS latencies,
+           sum(latency_ms) AS latency_ms, sum(latency_histogram) AS latency_histogram,
+           sum(business_latencies)::bigint AS business_latencies,
+           sum(business_latency_ms) AS business_latency_ms,
+           sum(business_latency_histogram) AS business_latency_histogram
+      FROM minutes GROUP BY 1, 2, 3
 ), spread AS (
-    SELECT grain, CASE grain WHEN 1 THEN m.bucket
-               WHEN 2 THEN date_bin('1 hour', m.bucket, 'epoch')
-               ELSE date_trunc('day', m.bucket AT TIME ZONE f.time_zone) AT TIME ZONE f.time_zone
-           END AS cell, m.*
-      FROM minutes m JOIN catalog_facility f ON f.id = m.facility_id
-     CROSS JOIN generate_series(1, 3) AS grain
+    SELECT 1 AS grain, m.bucket AS cell, m.* FROM minutes AS m
+     UNION ALL
+    SELECT 3, date_trunc('day', m.bucket AT TIME ZONE f.time_zone) AT TIME ZONE f.time_zone, m.*
+      FROM minutes AS m JOIN catalog_facility AS f ON f.id = m.facility_id
+     UNION ALL
+    SELECT block.grain, date_bin(block.length, h.bucket, 'epoch'), h.*
+      FROM hours AS h
+     CROSS JOIN (VALUES (2, interval '1 hour'), (4, '4 hours'), (5, '1 day'), (6, '8 days'))
+           AS block (grain, length)
 )
 INSERT INTO scorecards_rollup AS r (grain, bucket, workflow_id, facility_id,
            events, started, settled, completed, failed, dead_lettered, retried, manual_touches,
@@ -254,8 +279,8 @@ DROP_OLD = """
 WITH minutes AS (
     DELETE FROM scorecards_rollup WHERE grain = 1
         AND bucket < now() - make_interval(days => %(minute_days)s)
-), hours AS (
-    DELETE FROM scorecards_rollup WHERE grain = 2
+), blocks AS (
+    DELETE FROM scorecards_rollup WHERE grain IN (2, 4, 5, 6)
         AND bucket < now() - make_interval(days => %(hour_days)s)
 )
 DELETE FROM scorecards_backlogsnapshot
@@ -291,5 +316,5 @@ def take_snapshot() -> None:
 
 
 def drop_old_rollups() -> None:
-    """Minutes are kept 8 days, hours 400 days, days for ever; snapshots thin out to hours."""
+    """Minutes are kept 8 days, hours and blocks 400, days for ever; snapshots thin out to hours."""
     execute(DROP_OLD, {"minute_days": MINUTE_DAYS, "hour_days": HOUR_DAYS})

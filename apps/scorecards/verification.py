@@ -1,24 +1,26 @@
 """Recount the rollups from the facts by brute force, compare every cell, and mend on request.
 
-The recount shares nothing with the deltas it checks: it reads every transaction and event of the
-    window
-and counts. Compaction is held off meanwhile and the comparison sees one snapshot,
-    so folding goes on.
+The recount shares nothing with the deltas it checks: it reads every transaction and event and
+counts. Compaction is held off meanwhile and the comparison sees one snapshot, so folding goes on.
+Time is taken eight days at a time, which bounds what is held at once however long the history is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import LiteralString
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.utils.timezone import now
 from psycopg import sql
 
-from apps.core.db import execute, fetch_all, fetch_value
+from apps.core.db import execute, fetch_all, fetch_one, fetch_value
 from apps.scorecards.services import COMPACT, HOUR_DAYS, MINUTE_DAYS
+from apps.scorecards.windows import ceil
 
-MEASURES = [
+MEASURES: list[LiteralString] = [
     *("events", "started", "settled", "completed", "failed", "dead_lettered", "retried"),
     *("manual_touches", "met", "breached", "excluded"),
     *("business_met", "business_breached", "business_excluded"),
@@ -26,95 +28,185 @@ MEASURES = [
     *("latencies", "latency_ms", "latency_histogram"),
     *("business_latencies", "business_latency_ms", "business_latency_histogram"),
 ]
-BACKLOG = ["open", "overdue", "business_overdue", "troubled", "amount_open", "amount_at_risk"]
+BACKLOG: list[LiteralString] = [
+    *("open", "overdue", "business_overdue", "troubled", "amount_open", "amount_at_risk")
+]
+# The largest block: a span between two of its boundaries holds whole cells of every grain.
+SPAN = timedelta(days=8)
+# More are of no use to anybody who reads them; all are mended.
+MOST_TOLD = 10_000
 
 HOLD_COMPACTION = "SELECT pg_advisory_lock(hashtext('scorecards.compact'))"
 RELEASE_COMPACTION = "SELECT pg_advisory_unlock(hashtext('scorecards.compact'))"
+# Sorts and hashes of a span fit; more would only be written to disk and read again.
+ALLOW_MEMORY = "SET LOCAL work_mem = '128MB'"
 
-# Facts as (moment, workflow, facility, measure, value). A day begins up to a day before its facts,
-# so facts are read 25 hours past the window and cells are judged by their first instant.
-RECOUNT = """
-CREATE TEMPORARY TABLE verified_expected ON COMMIT DROP AS
-WITH facts AS (
-    SELECT v.at, t.workflow_id, t.facility_id, v.measure, v.value
-      FROM (SELECT *, COALESCE(amount_minor, 0) AS amount, state < 5 AS is_open,
-                   state < 5 AND sla = 2 AND stopped_at IS NULL AS overdue,
-                   state < 5 AND business_sla = 2 AND business_stopped_at IS NULL
-                       AS business_overdue,
-                   scorecards_latency_ms(started_at, stopped_at) AS ms,
-                   scorecards_latency_ms(business_started_at, business_stopped_at) AS business_ms
-              FROM telemetry_transaction) t
-      LEFT JOIN scorecards_histogramunit h ON h.position = scorecards_histogram_position(t.ms)
-      LEFT JOIN scorecards_histogramunit b ON b.position =
-          scorecards_histogram_position(t.business_ms)
-     CROSS JOIN LATERAL (VALUES
-           (t.first_at, 'started', 1::numeric), (t.first_at, 'amount_started', t.amount),
-           (CASE WHEN t.state IN (3, 4) OR t.overdue OR t.business_overdue THEN t.first_at END,
-            'amount_at_risk', t.amount),
-           (CASE WHEN NOT t.is_open THEN t.settled_at END, 'settled', 1),
-           (CASE WHEN NOT t.is_open THEN t.settled_at END, 'amount_settled', t.amount),
-           (CASE WHEN t.state = 5 THEN t.settled_at END, 'completed', 1),
-           (CASE WHEN t.state = 5 THEN t.settled_at END, 'amount_completed', t.amount),
-           (t.failed_at, 'failed', 1), (t.dead_lettered_at, 'dead_lettered', 1),
-           (CASE t.sla WHEN 1 THEN t.due_at END, 'met', 1),
-           (CASE t.sla WHEN 2 THEN t.due_at END, 'breached', 1),
-           (CASE t.sla WHEN 3 THEN t.due_at END, 'excluded', 1),
-           (CASE t.business_sla WHEN 1 THEN t.business_due_at END, 'business_met', 1),
-           (CASE t.business_sla WHEN 2 THEN t.business_due_at END, 'business_breached', 1),
-           (CASE t.business_sla WHEN 3 THEN t.business_due_at END, 'business_excluded', 1),
-           (CASE WHEN t.ms IS NOT NULL THEN t.stopped_at END, 'latencies', 1),
-           (CASE WHEN t.ms IS NOT NULL THEN t.stopped_at END, 'latency_ms', t.ms),
-           (CASE WHEN t.ms IS NOT NULL THEN t.stopped_at END, 'latency_histogram', h.unit),
-           (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END,
-               'business_latencies', 1),
-           (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END,
-            'business_latency_ms', t.business_ms),
-           (CASE WHEN t.business_ms IS NOT NULL THEN t.business_stopped_at END,
-            'business_latency_histogram', b.unit)
-           ) AS v (at, measure, value)
-     WHERE v.at >= %(start)s AND v.at < %(end)s + interval '25 hours'
-     UNION ALL
-    SELECT occurred_at, workflow_id, facility_id, v.measure, 1
-      FROM telemetry_event
-     CROSS JOIN LATERAL (VALUES ('events', TRUE), ('retried', outcome = 2),
-           ('manual_touches', outcome = 5)) AS v (measure, counts)
-     WHERE counts AND occurred_at >= %(start)s AND occurred_at < %(end)s + interval '25 hours'
-), placed AS (
-    SELECT grain::smallint AS grain, CASE grain WHEN 1 THEN date_bin('1 minute', at, 'epoch')
-               WHEN 2 THEN date_bin('1 hour', at, 'epoch')
-               ELSE date_trunc('day', at AT TIME ZONE f.time_zone) AT TIME ZONE f.time_zone
-           END AS bucket, workflow_id, facility_id, measure, value
-      FROM facts JOIN catalog_facility f ON f.id = facility_id
-     CROSS JOIN generate_series(1, 3) AS grain
+# Facts at their own instants; cells that begin in the span, as counted; what to add to each cell.
+MAKE_TABLES = """
+CREATE TEMPORARY TABLE verified_fact (LIKE scorecards_rollupdelta) ON COMMIT DROP;
+CREATE TEMPORARY TABLE verified_cell (LIKE scorecards_rollup) ON COMMIT DROP;
+CREATE TEMPORARY TABLE verified_difference (LIKE scorecards_rollup) ON COMMIT DROP;
+CREATE TEMPORARY TABLE verified_backlog (LIKE scorecards_backlog) ON COMMIT DROP;
+"""
+EMPTY_SPAN = "TRUNCATE verified_fact, verified_cell"
+LOOK_AT_FACTS = "ANALYZE verified_fact"
+
+# Nothing to count or to compare lies outside.
+EXTENT = """
+SELECT LEAST((SELECT min(first_at) FROM telemetry_transaction),
+             (SELECT min(bucket) FROM scorecards_rollup)) AS first,
+       GREATEST((SELECT max(GREATEST(last_at, due_at, business_due_at))
+                   FROM telemetry_transaction),
+                (SELECT max(bucket) FROM scorecards_rollup)) AS last
+"""
+
+# Every moment of a transaction lies between its first event and its last or its due times. A day
+# begins up to a day before its facts, so facts are read 25 hours past the span.
+COLLECT_FACTS = """
+WITH known AS MATERIALIZED (
+    SELECT workflow_id, facility_id, first_at, settled_at, failed_at, dead_lettered_at, due_at,
+           business_due_at, stopped_at, business_stopped_at, state, sla, business_sla,
+           COALESCE(amount_minor, 0) AS amount,
+           state IN (3, 4) OR state < 5 AND (sla = 2 AND stopped_at IS NULL
+               OR business_sla = 2 AND business_stopped_at IS NULL) AS is_at_risk,
+           scorecards_latency_ms(started_at, stopped_at) AS ms,
+           scorecards_latency_ms(business_started_at, business_stopped_at) AS business_ms
+      FROM telemetry_transaction
+     WHERE first_at < %(until)s AND GREATEST(last_at, due_at, business_due_at) >= %(start)s
+), begun AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, started, amount_started,
+           amount_at_risk)
+    SELECT first_at, workflow_id, facility_id, 1, amount, CASE WHEN is_at_risk THEN amount END
+      FROM known WHERE first_at >= %(start)s
+), ended AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, settled, amount_settled,
+           completed, amount_completed)
+    SELECT settled_at, workflow_id, facility_id, 1, amount, CASE state WHEN 5 THEN 1 END,
+           CASE state WHEN 5 THEN amount END
+      FROM known WHERE state IN (5, 6, 7) AND settled_at >= %(start)s AND settled_at < %(until)s
+), failed AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, failed)
+    SELECT failed_at, workflow_id, facility_id, 1
+      FROM known WHERE failed_at >= %(start)s AND failed_at < %(until)s
+), dead AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, dead_lettered)
+    SELECT dead_lettered_at, workflow_id, facility_id, 1
+      FROM known WHERE dead_lettered_at >= %(start)s AND dead_lettered_at < %(until)s
+), judged AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, met, breached, excluded)
+    SELECT due_at, workflow_id, facility_id, (sla = 1)::integer, (sla = 2)::integer,
+           (sla = 3)::integer
+      FROM known WHERE sla > 0 AND due_at >= %(start)s AND due_at < %(until)s
+), business_judged AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, business_met, business_breached,
+           business_excluded)
+    SELECT business_due_at, workflow_id, facility_id, (business_sla = 1)::integer,
+           (business_sla = 2)::integer, (business_sla = 3)::integer
+      FROM known
+     WHERE business_sla > 0 AND business_due_at >= %(start)s AND business_due_at < %(until)s
+), timed AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, latencies, latency_ms,
+           latency_histogram)
+    SELECT stopped_at, workflow_id, facility_id, 1, ms, unit
+      FROM known JOIN scorecards_histogramunit ON position = scorecards_histogram_position(ms)
+     WHERE ms IS NOT NULL AND stopped_at >= %(start)s AND stopped_at < %(until)s
+), business_timed AS (
+    INSERT INTO verified_fact (bucket, workflow_id, facility_id, business_latencies,
+           business_latency_ms, business_latency_histogram)
+    SELECT business_stopped_at, workflow_id, facility_id, 1, business_ms, unit
+      FROM known
+      JOIN scorecards_histogramunit ON position = scorecards_histogram_position(business_ms)
+     WHERE business_ms IS NOT NULL
+       AND business_stopped_at >= %(start)s AND business_stopped_at < %(until)s
 )
-SELECT grain, bucket, workflow_id, facility_id, measure, sum(value) AS value
-  FROM placed WHERE bucket >= %(start)s AND bucket < %(end)s
- GROUP BY 1, 2, 3, 4, 5
- UNION ALL
-SELECT 0, timestamptz 'epoch', workflow_id, facility_id, v.measure, sum(v.value)
-  FROM telemetry_transaction t
- CROSS JOIN LATERAL (VALUES (t.sla = 2 AND t.stopped_at IS NULL,
-       t.business_sla = 2 AND t.business_stopped_at IS NULL)) AS late (overdue, business_overdue)
- CROSS JOIN LATERAL (VALUES ('open', 1::numeric), ('overdue', overdue::integer),
-       ('business_overdue', business_overdue::integer), ('troubled', (t.state IN (3, 4))::integer),
-       ('amount_open', COALESCE(t.amount_minor, 0)),
-       ('amount_at_risk', CASE WHEN t.state IN (3, 4) OR overdue OR business_overdue
-                               THEN COALESCE(t.amount_minor, 0) ELSE 0 END)) AS v (measure, value)
- WHERE t.state < 5
- GROUP BY 3, 4, 5
+INSERT INTO verified_fact (bucket, workflow_id, facility_id, events, retried, manual_touches)
+SELECT occurred_at, workflow_id, facility_id, 1, (outcome = 2)::integer, (outcome = 5)::integer
+  FROM telemetry_event WHERE occurred_at >= %(start)s AND occurred_at < %(until)s
 """
 
-COMPARE = """
-SELECT grain, bucket, workflow_id, facility_id, measure,
-       COALESCE(e.value, 0) AS expected, COALESCE(a.value, 0) AS actual
-  FROM verified_expected e
-  FULL JOIN verified_actual a USING (grain, bucket, workflow_id, facility_id, measure)
- WHERE COALESCE(e.value, 0) <> COALESCE(a.value, 0)
-   AND (grain IN (0, 3)
-        OR (grain = 2 AND bucket >= now() - make_interval(days => %(hour_days)s))
-        OR (grain = 1 AND bucket >= now() - make_interval(days => %(minute_days)s)))
- ORDER BY 1, 2, 3, 4, 5
+# Blocks nest in hours, so hours are counted from the facts and blocks from hours.
+COUNT_CELLS = """
+INSERT INTO verified_cell (grain, bucket, workflow_id, facility_id, {measures})
+WITH hours AS MATERIALIZED (
+    SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id, {sums}
+      FROM verified_fact WHERE bucket < %(end)s GROUP BY 1, 2, 3
+)
+SELECT 1, date_bin('1 minute', bucket, 'epoch') AS cell, workflow_id, facility_id, {sums}
+  FROM verified_fact WHERE bucket >= %(minutes_from)s AND bucket < %(end)s
+ GROUP BY 1, 2, 3, 4
+ UNION ALL
+SELECT 3, date_trunc('day', bucket AT TIME ZONE time_zone) AT TIME ZONE time_zone AS cell,
+       workflow_id, facility_id, {sums}
+  FROM verified_fact JOIN catalog_facility AS place ON place.id = facility_id
+ GROUP BY 1, 2, 3, 4
+ UNION ALL
+SELECT block.grain, date_bin(block.length, bucket, 'epoch') AS cell, workflow_id, facility_id,
+       {sums}
+  FROM hours
+ CROSS JOIN (VALUES (2, interval '1 hour'), (4, '4 hours'), (5, '1 day'), (6, '8 days'))
+       AS block (grain, length)
+ GROUP BY 1, 2, 3, 4
 """
+
+COMPARE_CELLS = """
+INSERT INTO verified_difference (grain, bucket, workflow_id, facility_id, {measures})
+SELECT grain, bucket, workflow_id, facility_id, {differences}
+  FROM (SELECT * FROM verified_cell WHERE bucket >= %(start)s AND bucket < %(end)s) AS e
+  FULL JOIN (SELECT * FROM scorecards_rollup
+              WHERE bucket >= %(start)s AND bucket < %(end)s) AS a
+       USING (grain, bucket, workflow_id, facility_id)
+ WHERE ({expected}) <> ({actual})
+   AND (grain = 3 OR grain = 1 AND bucket >= %(minutes_from)s
+        OR grain IN (2, 4, 5, 6) AND bucket >= %(hours_from)s)
+"""
+
+COMPARE_BACKLOG = """
+INSERT INTO verified_backlog (workflow_id, facility_id, {measures})
+WITH standing AS (
+    SELECT workflow_id, facility_id, COALESCE(amount_minor, 0) AS amount,
+           sla = 2 AND stopped_at IS NULL AS overdue, state IN (3, 4) AS troubled,
+           business_sla = 2 AND business_stopped_at IS NULL AS business_overdue
+      FROM telemetry_transaction WHERE state < 5
+), e AS (
+    SELECT workflow_id, facility_id, count(*) AS open, count(*) FILTER (WHERE overdue) AS overdue,
+           count(*) FILTER (WHERE business_overdue) AS business_overdue,
+           count(*) FILTER (WHERE troubled) AS troubled, sum(amount) AS amount_open,
+           sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled) AS amount_at_risk
+      FROM standing GROUP BY 1, 2
+)
+SELECT workflow_id, facility_id, {differences}
+  FROM e FULL JOIN scorecards_backlog AS a USING (workflow_id, facility_id)
+ WHERE ({expected}) <> ({actual})
+"""
+
+TELL = """
+SELECT grain, bucket, workflow_id, facility_id, measure, actual + difference AS expected, actual
+  FROM (SELECT d.grain, d.bucket, d.workflow_id, d.facility_id, v.*
+          FROM verified_difference AS d
+          LEFT JOIN scorecards_rollup AS a USING (grain, bucket, workflow_id, facility_id)
+         CROSS JOIN LATERAL (VALUES {cells}) AS v (measure, difference, actual)
+         UNION ALL
+        SELECT 0, timestamptz 'epoch', d.workflow_id, d.facility_id, v.*
+          FROM verified_backlog AS d
+          LEFT JOIN scorecards_backlog AS a USING (workflow_id, facility_id)
+         CROSS JOIN LATERAL (VALUES {backlog}) AS v (measure, difference, actual)) AS told
+ WHERE difference <> 0
+ ORDER BY grain, bucket, workflow_id, facility_id, measure
+ LIMIT %(most)s
+"""
+
+# Differences are added, so that folds which ran meanwhile stay counted.
+MEND_CELLS = """
+INSERT INTO scorecards_rollup AS r (grain, bucket, workflow_id, facility_id, {measures})
+SELECT grain, bucket, workflow_id, facility_id, {measures} FROM verified_difference
+    ON CONFLICT ON CONSTRAINT rollup_once DO UPDATE SET {additions}
+"""
+MEND_BACKLOG = """
+INSERT INTO scorecards_backlog AS r (workflow_id, facility_id, {measures})
+SELECT workflow_id, facility_id, {measures} FROM verified_backlog
+    ON CONFLICT ON CONSTRAINT backlog_once DO UPDATE SET {additions}
+"""
+REVISE = "UPDATE scorecards_revision SET revision = gen_random_uuid()"
 
 
 @dataclass(frozen=True)
@@ -130,29 +222,37 @@ class Difference:
     actual: Decimal
 
 
+@dataclass(frozen=True)
+class Extent:
+    """The first and the last moment anything is known of."""
+
+    first: datetime | None
+    last: datetime | None
+
+
 def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Difference]:
     """Compare the cells beginning in [start, end) and the whole backlog with a recount.
 
-    With `heal` the differences are added to the cells,
-        so that folds which ran meanwhile stay counted.
+    The end is put off to that of its block of eight days. At most MOST_TOLD differences are told;
+    with `heal` all of them are mended.
     """
     with _compaction_held(), transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        execute(ALLOW_MEMORY)
         execute(COMPACT)
-        execute(RECOUNT, {"start": start, "end": end})
-        _unpivot_actual(start, end)
-        found = fetch_all(
-            COMPARE, {"minute_days": MINUTE_DAYS - 1, "hour_days": HOUR_DAYS - 1}, row=Difference
-        )
+        execute(MAKE_TABLES)
+        for first, last in _spans(start, end):
+            _compare(first, last)
+        execute(_with(COMPARE_BACKLOG, BACKLOG))
+        found = fetch_all(_with(TELL, []), {"most": MOST_TOLD}, row=Difference)
         if heal and found:
-            _heal(found)
+            _mend()
         return found
 
 
 @contextmanager
 def _compaction_held() -> Iterator[None]:
-    """Hold the compaction's turn across transactions,
-    so the snapshot begins with nothing in motion."""
+    """Hold the compaction's turn across transactions: a snapshot with nothing in motion."""
     fetch_value(HOLD_COMPACTION)
     try:
         yield
@@ -160,59 +260,66 @@ def _compaction_held() -> Iterator[None]:
         fetch_value(RELEASE_COMPACTION)
 
 
-def _unpivot_actual(start: datetime, end: datetime) -> None:
-    query = sql.SQL(
-        """
-        CREATE TEMPORARY TABLE verified_actual ON COMMIT DROP AS
-        SELECT grain, bucket, workflow_id, facility_id, v.measure, v.value
-          FROM scorecards_rollup CROSS JOIN LATERAL (VALUES {cells}) AS v (measure, value)
-         WHERE v.value <> 0 AND bucket >= {start} AND bucket < {end}
-         UNION ALL
-        SELECT 0, timestamptz 'epoch', workflow_id, facility_id, v.measure, v.value
-          FROM scorecards_backlog CROSS JOIN LATERAL (VALUES {backlog}) AS v (measure, value)
-         WHERE v.value <> 0
-        """
-    ).format(cells=_pairs(MEASURES), backlog=_pairs(BACKLOG), start=start, end=end)
-    with connection.cursor() as cursor:
-        cursor.execute(query)
+def _spans(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """[start, end) from one boundary of the largest blocks to the next, where anything is known."""
+    known = fetch_one(EXTENT, {}, row=Extent)
+    if known.first is None or known.last is None:
+        return
+    # A day begins up to a day before its first fact.
+    start = max(start, ceil(known.first, SPAN) - 2 * SPAN)
+    end = min(end, known.last + timedelta(microseconds=1))
+    while start < end:
+        last = ceil(start + timedelta(microseconds=1), SPAN)
+        yield start, last
+        start = last
 
 
-def _pairs(names: list[str]) -> sql.Composed:
+def _compare(start: datetime, end: datetime) -> None:
+    """Note how the cells that begin in one span differ from a recount."""
+    at = {"start": start, "end": end, "until": end + timedelta(hours=25)} | _horizons()
+    execute(EMPTY_SPAN)
+    execute(COLLECT_FACTS, at)
+    execute(LOOK_AT_FACTS)
+    execute(_with(COUNT_CELLS, MEASURES), at)
+    execute(_with(COMPARE_CELLS, MEASURES), at)
+
+
+def _horizons() -> dict[str, datetime]:
+    """Where finer grains begin to be kept, with a day of margin for the job that drops them."""
+    return {
+        "minutes_from": now() - timedelta(days=MINUTE_DAYS - 1),
+        "hours_from": now() - timedelta(days=HOUR_DAYS - 1),
+    }
+
+
+def _mend() -> None:
+    """Add the differences found, in one statement a table."""
+    execute(_with(MEND_CELLS, MEASURES))
+    execute(_with(MEND_BACKLOG, BACKLOG))
+    execute(REVISE)
+
+
+def _with(statement: LiteralString, names: Sequence[LiteralString]) -> LiteralString:
+    """The statement with these measures written out where it names them."""
+    parts = {
+        "measures": _each("{0}", names),
+        "sums": _each("COALESCE(sum({0}), 0) AS {0}", names),
+        "differences": _each("COALESCE(e.{0}, 0) - COALESCE(a.{0}, 0)", names),
+        "expected": _each("COALESCE(e.{0}, 0)", names),
+        "actual": _each("COALESCE(a.{0}, 0)", names),
+        "additions": _each("{0} = r.{0} + excluded.{0}", names),
+        "cells": _told(MEASURES),
+        "backlog": _told(BACKLOG),
+    }
+    return sql.SQL(statement).format(**parts).as_string()
+
+
+def _each(pattern: LiteralString, names: Sequence[LiteralString]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL(pattern).format(sql.Identifier(name)) for name in names)
+
+
+def _told(names: Sequence[LiteralString]) -> sql.Composed:
+    pattern = sql.SQL("({}, d.{}::numeric, COALESCE(a.{}, 0)::numeric)")
     return sql.SQL(", ").join(
-        sql.SQL("({}, {}::numeric)").format(sql.Literal(name), sql.Identifier(name))
-        for name in names
+        pattern.format(sql.Literal(name), *2 * [sql.Identifier(name)]) for name in names
     )
-
-
-def _heal(found: list[Difference]) -> None:
-    for one in found:
-        table, key = (
-            ("scorecards_backlog", {})
-            if one.grain == 0
-            else ("scorecards_rollup", {"grain": one.grain, "bucket": one.bucket})
-        )
-        key |= {"workflow_id": one.workflow_id, "facility_id": one.facility_id}
-        _add(table, key, one.measure, one.expected - one.actual)
-
-
-def _add(table: str, key: dict[str, object], measure: str, difference: Decimal) -> None:
-    """Add to one measure of one cell, creating the cell when it is missing."""
-    measures = BACKLOG if table == "scorecards_backlog" else MEASURES
-    column = sql.Identifier(measure)
-    query = sql.SQL(
-        "INSERT INTO {table} AS r ({key}, {columns}) VALUES ({values}) "
-        "ON CONFLICT ({key}) DO UPDATE SET {column} = r.{column} + excluded.{column}"
-    ).format(
-        table=sql.Identifier(table),
-        key=sql.SQL(", ").join(map(sql.Identifier, key)),
-        columns=sql.SQL(", ").join(map(sql.Identifier, measures)),
-        values=sql.SQL(", ").join(
-            [
-                *map(sql.Literal, key.values()),
-                *(difference if m == measure else sql.Literal(0) for m in measures),
-            ]
-        ),
-        column=column,
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)

@@ -1,14 +1,13 @@
 """Windows of time, and the rollup rows that add up to exactly one of them.
 
-A window is cut to whole minutes, the finest grain. A long one is made of facility-local days in
-the middle, hours around them and minutes at the edges, so 90 days cost about a hundred rows a cell
-and are still exact to the minute.
+A window is cut to whole minutes, the finest grain. It is covered by the largest blocks of UTC that
+fit, with finer ones at its edges, so 90 days cost about thirty rows a cell and are still exact to
+the minute, in any time zone.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.scorecards.models import Rollup
@@ -24,8 +23,16 @@ NAMED = {
     "28d": timedelta(days=28),
     "90d": timedelta(days=90),
 }
-# Below this, hours are few enough and days would only add edges.
-HOURS_ONLY = timedelta(hours=48)
+# What a window is made of, largest first. Each is a whole number of the next; facility-local days
+# are not among them, because no two time zones share them.
+BLOCKS = (
+    (Rollup.Grain.EIGHT_DAYS, timedelta(days=8)),
+    (Rollup.Grain.UTC_DAY, timedelta(days=1)),
+    (Rollup.Grain.FOUR_HOURS, timedelta(hours=4)),
+    (Rollup.Grain.HOUR, HOUR),
+    (Rollup.Grain.MINUTE, MINUTE),
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Older minutes are dropped (a day of margin for the job that drops them).
 MINUTES_KEPT = timedelta(days=MINUTE_DAYS - 1)
 FURTHEST_BACK = timedelta(days=HOUR_DAYS - 1)
@@ -59,30 +66,27 @@ def _edge(moment: datetime, now: datetime) -> timedelta:
     return MINUTE if moment >= now - MINUTES_KEPT else HOUR
 
 
-def ranges(window: Window, *, zones: Collection[str]) -> dict[str, Any]:
-    """Where rows of each grain can count, as the reader's statement names it.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows of one grain whose buckets lie in [start, end)."""
 
-    Hours count up to the first local midnight and from the last one: a day has 25 hours at most.
-    Minutes count in the two hours at the edges, and around a midnight that is on no full hour.
-    """
-    start, end = window.start, window.end
-    by_days = end - start > HOURS_ONLY
-    around = timedelta(hours=26) if by_days else end - start
-    is_wide = by_days and not all(_has_full_hours(zone, start) for zone in zones)
-    return {
-        "start": start,
-        "end": end,
-        "by_days": by_days,
-        "hours_until": start + around,
-        "hours_from": end - around,
-        "minutes_until": start + around if is_wide else min(ceil(start, HOUR), end),
-        "minutes_from": end - around if is_wide else max(floor(end, HOUR), start),
-    }
+    grain: Rollup.Grain
+    start: datetime
+    end: datetime
 
 
-def _has_full_hours(zone: str, moment: datetime) -> bool:
-    offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
-    return offset is not None and offset % HOUR == timedelta()
+Blocks = Sequence[tuple[Rollup.Grain, timedelta]]
+
+
+def pieces(start: datetime, end: datetime, blocks: Blocks = BLOCKS) -> list[Piece]:
+    """The fewest rows that make up [start, end): large blocks inside, smaller ones around them."""
+    if start >= end:
+        return []
+    (grain, step), *finer = blocks
+    first, last = ceil(start, step), floor(end, step)
+    if first >= last:
+        return pieces(start, end, finer)
+    return [*pieces(start, first, finer), Piece(grain, first, last), *pieces(last, end, finer)]
 
 
 def snapped(window: Window, grain: int, zone: str) -> tuple[datetime, datetime]:
@@ -95,7 +99,7 @@ def snapped(window: Window, grain: int, zone: str) -> tuple[datetime, datetime]:
 
 def floor(moment: datetime, step: timedelta) -> datetime:
     moment = moment.astimezone(UTC)
-    return moment - (moment - datetime.min.replace(tzinfo=UTC)) % step
+    return moment - (moment - EPOCH) % step
 
 
 def ceil(moment: datetime, step: timedelta) -> datetime:

@@ -1,19 +1,22 @@
 """Where windows begin and end. That the rows in them add up exactly is test_queries' part."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from apps.scorecards.models import Rollup
 from apps.scorecards.windows import (
+    BLOCKS,
     HOUR,
     MINUTE,
     NAMED,
+    Piece,
     Window,
     ceil,
     floor,
     named_window,
-    ranges,
+    pieces,
     snapped,
     window_between,
 )
@@ -56,12 +59,34 @@ def test_days_are_those_of_the_facility(zone, start, end):
     assert snapped(window, Rollup.Grain.DAY, zone) == (start, end)
 
 
-def test_ninety_days_read_few_rows_but_those_of_days():
-    window = named_window("90d", end=None, now=NOW)
-    found = ranges(window, zones={"America/Chicago", "America/Phoenix"})
-    hours = (found["hours_until"] - window.start) + (window.end - found["hours_from"])
-    minutes = (found["minutes_until"] - window.start) + (window.end - found["minutes_from"])
-    assert hours <= 52 * HOUR
-    assert minutes <= 2 * HOUR
-    wide = ranges(window, zones={"America/Chicago", "Asia/Kolkata"})
-    assert wide["minutes_until"] == wide["hours_until"]
+@pytest.mark.parametrize("name", NAMED)
+def test_the_pieces_of_a_window_follow_each_other_without_gap_or_overlap(name):
+    window = named_window(name, end=None, now=NOW)
+    found = pieces(window.start, window.end)
+    assert (found[0].start, found[-1].end) == (window.start, window.end)
+    assert [one.end for one in found[:-1]] == [one.start for one in found[1:]]
+    steps = dict(BLOCKS)
+    assert all(floor(moment, steps[one.grain]) == moment for one in found
+               for moment in (one.start, one.end))  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "most"), [("24h", 72), ("7d", 90), ("28d", 98), ("90d", 98)])
+def test_a_window_is_made_of_few_rows_a_cell_at_any_time_of_day(name, most):
+    for minutes in range(0, 11_520, 37):
+        now = NOW + timedelta(minutes=minutes)
+        window = named_window(name, end=None, now=now)
+        assert sum(map(rows, pieces(window.start, window.end))) <= most
+
+
+def rows(piece: Piece) -> int:
+    return (piece.end - piece.start) // dict(BLOCKS)[piece.grain]
+
+
+def test_hours_divide_blocks_and_blocks_divide_each_other():
+    steps = [step for _, step in BLOCKS]
+    assert all(large % small == timedelta() for large, small in pairwise(steps))
+    assert steps[-1] == MINUTE
+
+
+def test_nothing_is_made_of_nothing():
+    assert pieces(NOW, NOW) == []

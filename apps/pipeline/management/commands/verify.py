@@ -10,10 +10,13 @@ from django.utils.timezone import is_naive, now
 from apps.catalog.models import Facility, Workflow
 from apps.pipeline.services import FAR_AHEAD
 from apps.scorecards.models import Rollup
-from apps.scorecards.verification import Difference, verify
+from apps.scorecards.verification import MOST_TOLD, SPAN, Difference, verify
+from apps.scorecards.windows import floor
 from apps.telemetry.partitions import event_horizon
 
 SHOWN = 100
+# Without a window: the blocks of eight days that the last two days lie in.
+LATELY = timedelta(hours=48)
 
 
 class Command(BaseCommand):
@@ -30,16 +33,17 @@ class Command(BaseCommand):
         parser.add_argument("--heal", action="store_true", help="mend what differs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        default = event_horizon() if options["all"] else now() - timedelta(hours=48)
+        default = event_horizon() if options["all"] else floor(now() - LATELY, SPAN)
         start = moment(options["start"]) or default
         end = moment(options["end"]) or now() + FAR_AHEAD
         if start >= end:
             raise CommandError("The window ends before it begins.")
         found = verify(start=start, end=end, heal=options["heal"])
         self.report(found)
+        count = f"{len(found)}{' or more' if len(found) == MOST_TOLD else ''} measures"
         if found and not options["heal"]:
-            raise CommandError(f"{len(found)} measures differ; --heal mends them", returncode=1)
-        self.stdout.write(f"{len(found)} measures mended" if found else "every cell agrees")
+            raise CommandError(f"{count} differ; --heal mends them", returncode=1)
+        self.stdout.write(f"{count} mended" if found else "every cell agrees")
 
     def report(self, found: list[Difference]) -> None:
         workflows = dict(Workflow.objects.values_list("id", "code"))
