@@ -69,6 +69,7 @@ STATES = {
     Transaction.State.COMPLETED: Look("ok", "circle-check", "Completed", ""),
     Transaction.State.REJECTED: Look("warn", "circle-x", "Rejected", ""),
     Transaction.State.CANCELLED: Look("mute", "circle-minus", "Cancelled", ""),
+    Transaction.State.EXPIRED: Look("mute", "clock-pause", "Expired", ""),
 }
 
 

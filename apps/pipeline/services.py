@@ -8,7 +8,7 @@ closed. A crash at any instant rolls all of it back, and the row is claimed agai
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 EVENTS_A_FOLD = 20_000
 # Faults of the data itself. Anything else (a lost connection, a deadlock) is tried again as it is.
 UNFOLDABLE = (DataError, IntegrityError, ValueError)
-OVERDUE_A_SWEEP = 5_000
+MARKED_AT_ONCE = 5_000
 # A timely transaction is counted where it was due, which may lie ahead.
 FAR_AHEAD = timedelta(days=800)
 
@@ -144,10 +144,19 @@ def _close(claimed: Sequence[journal.ClaimedBatch], refused: Sequence[fold.Refus
 
 def sweep_due() -> int:
     """Count what became overdue while still open, on either clock; return how many."""
+    return _mark_all(fold.mark_overdue)
+
+
+def sweep_silent() -> int:
+    """Close what was not heard of for longer than its workflow allows; return how many."""
+    return _mark_all(fold.mark_expired)
+
+
+def _mark_all(mark: Callable[..., int]) -> int:
     total = 0
-    while marked := _mark_overdue():
+    while marked := _mark_some(mark):
         total += marked
-        if marked < OVERDUE_A_SWEEP:
+        if marked < MARKED_AT_ONCE:
             break
     if total:
         scorecards.compact()
@@ -155,10 +164,10 @@ def sweep_due() -> int:
 
 
 @transaction.atomic
-def _mark_overdue() -> int:
+def _mark_some(mark: Callable[..., int]) -> int:
     execute(SHARE_THE_BELT)
     fold.prepare_session()
-    marked = fold.mark_overdue(rows=OVERDUE_A_SWEEP)
+    marked = mark(rows=MARKED_AT_ONCE)
     if marked:
         scorecards.record_changes()
     return marked
@@ -180,14 +189,16 @@ def _refold(horizon: datetime) -> int:
     execute(STOP_THE_BELT)
     fold.prepare_session()
     events = fold.refold(horizon=horizon)
-    while fold.mark_overdue(rows=OVERDUE_A_SWEEP):
-        pass
+    for mark in (fold.mark_overdue, fold.mark_expired):
+        while mark(rows=MARKED_AT_ONCE):
+            pass
     return events
 
 
 def maintain() -> None:
-    """Partitions and calendars ahead, retention behind, the backlog's photograph."""
+    """Partitions and calendars ahead, retention behind, silence, the backlog's photograph."""
     partitions.maintain()
+    sweep_silent()
     scorecards.take_snapshot()
     forget_signatures()
     scorecards.drop_old_rollups()

@@ -165,6 +165,21 @@ SELECT DISTINCT ON (transaction_id, token) transaction_id, kind, token, masked
     ON CONFLICT ON CONSTRAINT business_key_once DO NOTHING
 """
 
+# A transaction before and after, in the order of `fold_changed`.
+IMAGES = """
+    RETURNING new.id, old.id IS NULL, new.workflow_id,
+           old.facility_id, new.facility_id, old.state, new.state,
+           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
+           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
+           old.dead_lettered_at, new.dead_lettered_at,
+           old.started_at, new.started_at, old.due_at, new.due_at,
+           old.stopped_at, new.stopped_at, old.sla, new.sla,
+           old.business_started_at, new.business_started_at,
+           old.business_due_at, new.business_due_at,
+           old.business_stopped_at, new.business_stopped_at,
+           old.business_sla, new.business_sla
+"""
+
 # What the catalogue says each event means: does it settle, reopen, start or stop a clock,
 # and when is a clock it starts due. The due time belongs to the start event alone (its facility,
 # the target in force at its moment), so it travels with that event and folding stays commutative.
@@ -174,7 +189,8 @@ SELECT DISTINCT ON (transaction_id, token) transaction_id, kind, token, masked
 # into one bigint it does the same for a third of the CPU: time * 8 + how it settled, rank * 2^52 +
 # time (microseconds need 51 bits until 2041, 52 until 2112). The ORDER BY of the upsert fixes the
 # lock order of concurrent folds.
-FOLD_TRANSACTIONS = """
+FOLD_TRANSACTIONS = (
+    """
 WITH ruled AS (
     SELECT e.*,
            CASE WHEN e.outcome = 6 THEN 7
@@ -319,25 +335,19 @@ WITH ruled AS (
            attempts = GREATEST(t.attempts, excluded.attempts),
            retries = t.retries + excluded.retries,
            manual_touches = t.manual_touches + excluded.manual_touches,
-           backfill = t.backfill AND excluded.backfill
-    RETURNING new.id, old.id IS NULL, new.workflow_id,
-           old.facility_id, new.facility_id, old.state, new.state,
-           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
-           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
-           old.dead_lettered_at, new.dead_lettered_at,
-           old.started_at, new.started_at, old.due_at, new.due_at,
-           old.stopped_at, new.stopped_at, old.sla, new.sla,
-           old.business_started_at, new.business_started_at,
-           old.business_due_at, new.business_due_at,
-           old.business_stopped_at, new.business_stopped_at,
-           old.business_sla, new.business_sla
-)
+           backfill = t.backfill AND excluded.backfill,
+           expired_at = CASE WHEN excluded.last_at <= t.last_at THEN t.expired_at END
+"""  # noqa: S608  constants only
+    + IMAGES
+    + """)
 INSERT INTO fold_changed SELECT * FROM folded
 """
+)
 
 # SKIP LOCKED leaves a transaction that a fold holds to the next look. The generated columns
 # `sla` and `business_sla` read the mark: overdue_at >= due_at is a breach.
-MARK_OVERDUE = """
+MARK_OVERDUE = (
+    """
 WITH late AS MATERIALIZED (
     SELECT id FROM telemetry_transaction
      WHERE (sla = 0 AND due_at <= now()) OR (business_sla = 0 AND business_due_at <= now())
@@ -348,20 +358,30 @@ WITH late AS MATERIALIZED (
            business_overdue_at = CASE WHEN t.business_sla = 0 AND t.business_due_at <= now()
                THEN now() ELSE t.business_overdue_at END
       FROM late WHERE t.id = late.id
-    RETURNING new.id, old.id IS NULL, new.workflow_id,
-           old.facility_id, new.facility_id, old.state, new.state,
-           old.first_at, new.first_at, old.amount_minor, new.amount_minor,
-           old.settled_at, new.settled_at, old.failed_at, new.failed_at,
-           old.dead_lettered_at, new.dead_lettered_at,
-           old.started_at, new.started_at, old.due_at, new.due_at,
-           old.stopped_at, new.stopped_at, old.sla, new.sla,
-           old.business_started_at, new.business_started_at,
-           old.business_due_at, new.business_due_at,
-           old.business_stopped_at, new.business_stopped_at,
-           old.business_sla, new.business_sla
-)
+"""  # noqa: S608  constants only
+    + IMAGES
+    + """)
 INSERT INTO fold_changed SELECT * FROM marked
 """
+)
+
+# What began long enough ago is found by the index of open transactions.
+MARK_EXPIRED = (
+    """
+WITH silent AS MATERIALIZED (
+    SELECT t.id FROM catalog_workflow w JOIN telemetry_transaction t ON t.workflow_id = w.id
+     WHERE t.state < 5 AND t.first_at < now() - make_interval(days => w.expires_after_days)
+       AND t.last_at < now() - make_interval(days => w.expires_after_days)
+     LIMIT %(rows)s FOR UPDATE OF t SKIP LOCKED
+), marked AS (
+    UPDATE telemetry_transaction t SET expired_at = now()
+      FROM silent WHERE t.id = silent.id
+"""  # noqa: S608  constants only
+    + IMAGES
+    + """)
+INSERT INTO fold_changed SELECT * FROM marked
+"""
+)
 
 # Both digests are named, so that a person can ask the sender which one it meant.
 QUARANTINE_REFUSED = """
@@ -494,6 +514,11 @@ def refold(*, horizon: datetime) -> int:
 def mark_overdue(*, rows: int) -> int:
     """Mark up to `rows` open transactions that are past due; images go to `fold_changed`."""
     return execute(MARK_OVERDUE, {"rows": rows})
+
+
+def mark_expired(*, rows: int) -> int:
+    """Mark up to `rows` open transactions not heard of for too long; images as above."""
+    return execute(MARK_EXPIRED, {"rows": rows})
 
 
 def quarantine(found: Iterable[tuple[int, UUID, Refusal]]) -> None:

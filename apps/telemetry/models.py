@@ -257,6 +257,7 @@ class Transaction(models.Model):
         COMPLETED = 5
         REJECTED = 6
         CANCELLED = 7
+        EXPIRED = 8
 
     class Sla(models.IntegerChoices):
         PENDING = 0
@@ -284,6 +285,7 @@ class Transaction(models.Model):
     dead_lettered_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     business_overdue_at = models.DateTimeField(null=True)
+    expired_at = models.DateTimeField(null=True)
     amount_at = models.DateTimeField(null=True)
     payer_at = models.DateTimeField(null=True)
     amount_minor = models.BigIntegerField(null=True)
@@ -316,5 +318,5 @@ class Transaction(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Not completed, rejected or cancelled (or reopened since)."""
+        """Not completed, rejected, cancelled or expired (or reopened since)."""
         return self.state < self.State.COMPLETED

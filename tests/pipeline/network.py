@@ -1,4 +1,5 @@
-"""A small network for folding: two hospitals in two zones, two workflows, targets that changed."""
+"""A small network for folding: two hospitals in two zones, two workflows, of which the second gives
+its work up after a month of silence, targets that changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def _workflow(number: int, facilities: list[Facility]) -> Workflow:
     workflow = Workflow.objects.create(
         code=f"flow_{number}", number=f"T{number}", name=f"Flow {number}",
         short_name=f"Flow {number}", owner_role="Lead", position=number,
+        expires_after_days=30 if number == 2 else None,
     )  # fmt: skip
     ends = {4: "completed", 5: "rejected"}
     stages = [

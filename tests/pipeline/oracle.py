@@ -12,6 +12,7 @@ from apps.telemetry.canonical import CanonicalEvent
 
 OK, RETRY, FAILED, DEAD_LETTER, MANUAL, CANCELLED = 1, 2, 3, 4, 5, 6
 ENDS = {"completed": 5, "rejected": 6, "cancelled": 7}
+EXPIRED = 8
 PENDING, MET, BREACHED, EXCLUDED = 0, 1, 2, 3
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,6 +27,7 @@ class Rules:
     stop_rank: dict[tuple[int, int], int]
     due: Callable[[int, int, int, datetime], datetime | None]
     zone: dict[int, str]
+    expires_after: dict[int, timedelta]
 
 
 @dataclass
@@ -70,8 +72,11 @@ def judge(events: Iterable[CanonicalEvent], rules: Rules, now: datetime) -> Judg
         ((e.rank, moment(e), e.outcome, *_error(e)) for e in events if e.outcome in (2, 3, 4)),
         default=None,
     )
+    silence = rules.expires_after.get(first.workflow_id)
     if is_settled:
         state = settled_as
+    elif silence and moment(events[-1]) + silence < now:
+        state = EXPIRED
     elif trouble and (progress is None or trouble[:2] > progress):
         state = trouble[2]
     else:
@@ -159,7 +164,7 @@ def _facts(t: Judged) -> Iterable[tuple[datetime | None, dict[str, Any]]]:
     amount = t.amount or 0
     at_risk = t.state in (3, 4) or t.overdue(1) or t.overdue(2)
     yield t.first_at, {"started": 1, "amount_started": amount, "amount_at_risk": amount * at_risk}
-    if not t.is_open:
+    if t.state in ENDS.values():
         done = t.state == 5
         yield t.settled_at, {"settled": 1, "amount_settled": amount, "completed": done,
                              "amount_completed": amount * done}  # fmt: skip

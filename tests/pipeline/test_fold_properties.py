@@ -70,9 +70,10 @@ def arrive(network, events, order):
         if order.random() < 0.5:
             services.fold_waiting()
         if order.random() < 0.2:
-            services.sweep_due()
+            order.choice([services.sweep_due, services.sweep_silent])()
     services.fold_waiting()
     services.sweep_due()
+    services.sweep_silent()
 
 
 @RELAXED
@@ -127,12 +128,14 @@ def test_workers_that_fold_at_once_lose_nothing_and_count_nothing_twice(network)
             while services._fold(only=None, events=200):
                 scorecards.compact()
                 services.sweep_due()
+                services.sweep_silent()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     services.sweep_due()
+    services.sweep_silent()
     scorecards.compact()
 
     expect_the_oracle(network, events)

@@ -15,6 +15,8 @@ from apps.telemetry.partitions import EVENTS, JOURNAL, drop_expired, ensure_days
 from tests.pipeline.network import START, event, post
 from tests.pipeline.world import stored_backlog, stored_cells
 
+State = Transaction.State
+
 
 def clock(text: str) -> datetime:
     hours, minutes = map(int, text.split(":"))
@@ -50,6 +52,44 @@ def test_overdue_work_is_counted_once_however_often_the_sweep_runs(network):
     assert Rollup.objects.get(grain=1, bucket=START + timedelta(hours=1)).breached == 1
     [backlog] = stored_backlog().values()
     assert (backlog["open"], backlog["overdue"], backlog["amount_at_risk"]) == (1, 1, 500)
+
+
+def test_open_work_of_which_nothing_was_heard_expires_and_leaves_the_backlog(network):
+    post(network, event(network, id=1, workflow=1, amount=500))
+    post(network, event(network, id=2, workflow=0))
+    post(network, event(network, id=3, workflow=1, subject="c-2", at=now() - timedelta(days=29)))
+    services.fold_waiting()
+
+    assert services.sweep_silent() == 1
+    assert services.sweep_silent() == 0
+
+    assert Transaction.objects.get(state=State.EXPIRED).workflow_id == network.workflows[1].pk
+    assert sum(backlog["open"] for backlog in stored_backlog().values()) == 2
+
+
+def test_an_expired_transaction_opens_again_when_it_is_heard_of(network):
+    post(network, event(network, id=1, workflow=1))
+    services.fold_waiting()
+    services.sweep_silent()
+    post(network, event(network, id=2, workflow=1, rank=2, at=now() - timedelta(hours=1)))
+
+    services.fold_waiting()
+    services.sweep_silent()
+
+    assert Transaction.objects.get().state == State.IN_FLIGHT
+    [backlog] = stored_backlog().values()
+    assert backlog["open"] == 1
+
+
+def test_an_event_older_than_the_last_one_wakes_nothing_up(network):
+    post(network, event(network, id=1, workflow=1))
+    services.fold_waiting()
+    services.sweep_silent()
+    post(network, event(network, id=2, workflow=1, at=START - timedelta(hours=1)))
+
+    services.fold_waiting()
+
+    assert Transaction.objects.get().state == State.EXPIRED
 
 
 def test_what_is_not_yet_due_stays_pending(network):

@@ -1,6 +1,6 @@
 """What the database holds, in the oracle's terms."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -42,6 +42,11 @@ def rules(network: Network) -> Rules:
         stop_rank={(w, clock): clock + 2 for w, clock in clocks},
         due=due,
         zone={f.pk: f.time_zone for f in network.facilities},
+        expires_after={
+            w.pk: timedelta(days=w.expires_after_days)
+            for w in network.workflows
+            if w.expires_after_days
+        },
     )
 
 

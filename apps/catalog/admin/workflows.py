@@ -90,6 +90,7 @@ class WorkflowAdmin(admin.ModelAdmin):
     inlines = [StageInline, ClockInline]
     fieldsets = [
         (None, {"fields": [("number", "position"), "code", "name", "short_name", "owner_role"]}),
+        ("Silence", {"fields": ["expires_after_days"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:

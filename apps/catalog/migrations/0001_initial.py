@@ -251,6 +251,15 @@ class Migration(migrations.Migration):
                 ),
                 ("owner_role", models.CharField(help_text="Who answers for it.", max_length=80)),
                 ("position", models.PositiveSmallIntegerField(help_text="Order on every page.")),
+                (
+                    "expires_after_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Open work of which nothing was heard for so many days counts as expired, until it is heard of again. Empty: never.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
             ],
             options={
                 "ordering": ["position", "code"],

@@ -20,6 +20,13 @@ class Workflow(models.Model):
     short_name = models.CharField(max_length=30, help_text="For narrow columns and charts.")
     owner_role = models.CharField(max_length=80, help_text="Who answers for it.")
     position = models.PositiveSmallIntegerField(help_text="Order on every page.")
+    expires_after_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Open work of which nothing was heard for so many days counts as expired, "
+        "until it is heard of again. Empty: never.",
+    )
 
     class Meta:
         ordering = ["position", "code"]

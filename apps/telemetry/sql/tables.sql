@@ -144,7 +144,8 @@ CREATE INDEX business_key_token ON telemetry_businesskey (token);
 
 -- One row per (workflow, correlation id). Every fact column is a join semilattice (earliest, latest,
 -- or the larger of a tuple), so folding is commutative, associative and idempotent; the counters add
--- what the event key let in exactly once. Only the sweep writes overdue_at.
+-- what the event key let in exactly once. Only time writes overdue_at and expired_at; a later event
+-- takes expired_at away.
 CREATE TABLE telemetry_transaction (
     id uuid PRIMARY KEY,
     workflow_id integer NOT NULL,
@@ -166,6 +167,7 @@ CREATE TABLE telemetry_transaction (
     dead_lettered_at timestamptz,
     overdue_at timestamptz,
     business_overdue_at timestamptz,
+    expired_at timestamptz,
     amount_at timestamptz,
     payer_at timestamptz,
     amount_minor bigint,
@@ -185,10 +187,12 @@ CREATE TABLE telemetry_transaction (
     error_standard text,
     error_code text,
     error_location text,
-    -- 1 in flight, 2 retrying, 3 failed, 4 dead-lettered, 5 completed, 6 rejected, 7 cancelled.
-    -- Settled unless a later business event reopened it; otherwise the farthest stage decides, then time.
+    -- 1 in flight, 2 retrying, 3 failed, 4 dead-lettered; 5 completed, 6 rejected, 7 cancelled, 8 expired.
+    -- Settled unless a later business event reopened it; expired when nothing was heard of it for too
+    -- long; otherwise the farthest stage decides, then time.
     state smallint NOT NULL GENERATED ALWAYS AS (CASE
         WHEN settled_at IS NOT NULL AND (reopened_at IS NULL OR reopened_at <= settled_at) THEN settled_as
+        WHEN expired_at IS NOT NULL THEN 8
         WHEN trouble_as IS NOT NULL
              AND (progress_rank IS NULL OR (trouble_rank, trouble_at) > (progress_rank, progress_at)) THEN trouble_as
         ELSE 1 END) STORED,
