@@ -20,6 +20,7 @@ from apps.core.db import execute
 from apps.scorecards import services as scorecards
 from apps.scorecards import verification
 from apps.telemetry import fold, journal, partitions
+from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.signatures import forget_signatures
 
 log = logging.getLogger(__name__)
@@ -201,6 +202,7 @@ def maintain() -> None:
     sweep_silent()
     scorecards.take_snapshot()
     forget_signatures()
+    forget_quarantine()
     scorecards.drop_old_rollups()
     refresh_spans()
 

@@ -124,6 +124,9 @@ class Quarantine(models.Model):
     tried_version = models.BigIntegerField(default=0)
     first_digest = models.TextField(null=True)  # noqa: DJ001  only conflicts have digests
     second_digest = models.TextField(null=True)  # noqa: DJ001
+    digest = models.BinaryField(null=True)
+    seen = models.IntegerField(default=1)
+    last_seen_at = models.DateTimeField()
 
     class Meta:
         managed = False
@@ -141,6 +144,23 @@ class Quarantine(models.Model):
     def state_colour(self) -> str:
         """The tone its state is shown in."""
         return {"open": "warn", "discarded": ""}.get(self.state, "ok")
+
+
+class QuarantineDay(models.Model):
+    """What a source added to the quarantine on a UTC day, and what was only counted beyond that."""
+
+    pk = models.CompositePrimaryKey("source_id", "day")
+    source = models.ForeignKey(Source, models.DO_NOTHING, db_constraint=False)
+    day = models.DateField()
+    kept = models.IntegerField()
+    overflow = models.IntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "telemetry_quarantineday"
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.day}"
 
 
 class Outcome(models.IntegerChoices):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from apps.core.db import fetch_all
-from apps.telemetry.models import IngestBatch, Quarantine, Source, SourceKey
+from apps.telemetry.models import IngestBatch, Quarantine, QuarantineDay, Source, SourceKey
 
 BATCH_REPORT = """
 SELECT id, source_id, received_at, state, events, tests, stored, duplicates, conflicts, rejected,
@@ -145,6 +145,11 @@ def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quar
     if everywhere:
         scope |= Q(facility_id=None)
     return Quarantine.objects.filter(scope).select_related("source", "facility")
+
+
+def overflows() -> QuerySet[QuarantineDay]:
+    """Days on which a source sent more refused events than were kept, latest first."""
+    return QuarantineDay.objects.filter(overflow__gt=0).select_related("source").order_by("-day")
 
 
 def sources_of(found: QuerySet[Quarantine]) -> QuerySet[Source]:

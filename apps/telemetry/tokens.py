@@ -23,7 +23,16 @@ def business_token(kind: str, value: str) -> str:
     """The token of a business key, as 32 hexadecimal digits."""
     keyed = _keyed(settings.TOKEN_KEY).copy()
     keyed.update(f"{kind}\x1f{value}".encode())
-    return keyed.hexdigest()
+    token: str = keyed.hexdigest()
+    return token
+
+
+def refused_digest(code: str, content: bytes) -> bytes:
+    """By what a refused event is known when it comes again; tells nothing about what it says."""
+    keyed = _keyed(settings.TOKEN_KEY).copy()
+    keyed.update(b"refused\x1f%b\x1f%b" % (code.encode(), content))
+    digest: bytes = keyed.digest()
+    return digest
 
 
 @lru_cache(maxsize=1)

@@ -39,6 +39,11 @@ def event_id_of(reading: Reading) -> str:
     return text_of(document_of(reading).get("id"))
 
 
+def content_of(reading: Reading) -> bytes:
+    """All that an event says, to know it by when it comes again. Never stored."""
+    return reading.text if type(reading) is Unreadable else msgspec.json.encode(reading)
+
+
 def is_marked_test(reading: Reading) -> bool:
     """Whether a refused event was only a test: answered, never kept."""
     data = document_of(reading).get("data")

@@ -22,10 +22,11 @@ from apps.telemetry.refusals import Code, Refused
 
 
 class Unreadable(msgspec.Struct, gc=False):
-    """An event that could not be read, with as much of its document as could."""
+    """An event that could not be read, with as much of its document as could, and as it came."""
 
     refusal: Refused
     document: Any = None
+    text: bytes = b""
 
 
 Reading = WireEvent | Unreadable
@@ -98,7 +99,7 @@ def binary(body: bytes, headers: Mapping[str, str]) -> list[Reading]:
             document["data"] = _parse_data(body)
         return [_understand(document, event_type)]
     except Refused as refusal:
-        return [Unreadable(refusal, document)]
+        return [Unreadable(refusal, document, _as_text(document, body))]
 
 
 def understand(document: Any) -> WireEvent:
@@ -127,7 +128,7 @@ def _read(text: bytes) -> Reading:
         strict.check(document)
         return understand(document)
     except Refused as refusal:
-        return Unreadable(refusal, document)
+        return Unreadable(refusal, document, text)
 
 
 def _forget_free_text(document: Any) -> None:
@@ -225,6 +226,11 @@ def _check_time(value: str) -> None:
     except msgspec.ValidationError:
         message = "time must be a date and time of RFC 3339, such as 2026-03-02T09:30:00-05:00."
         raise Refused(Code.INVALID_ATTRIBUTE, "/time", message) from None
+
+
+def _as_text(attributes: dict[str, Any], body: bytes) -> bytes:
+    """A request in binary mode as one text, to know it by."""
+    return repr(sorted(attributes.items())).encode("utf-8", "surrogatepass") + body
 
 
 def _understand(document: dict[str, Any], event_type: str) -> WireEvent:

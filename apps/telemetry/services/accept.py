@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
 from psycopg.types.json import Jsonb
 
 from apps.core.db import fetch_prepared
@@ -21,7 +22,14 @@ from apps.telemetry.refusals import Code, Refused, Rejection
 from apps.telemetry.resolve import Directory, is_test, resolve
 from apps.telemetry.services.clocks import note_clock
 from apps.telemetry.services.keys import Sender, touch_key
-from apps.telemetry.view import event_id_of, facility_of, is_marked_test, quarantine_view
+from apps.telemetry.tokens import refused_digest
+from apps.telemetry.view import (
+    content_of,
+    event_id_of,
+    facility_of,
+    is_marked_test,
+    quarantine_view,
+)
 
 # Good events only, the usual case: one row, one statement, one commit.
 JOURNAL = """
@@ -37,7 +45,9 @@ RETURNING id
 # - A signature is used up with the row it signs: its second use stores nothing.
 # - Files and resubmitted events come without a key; a source that was switched off takes neither.
 # - A row without events (all refused, or tests) has nothing to fold and is closed at once.
-# - A refused event that is already in quarantine, and the same, is counted but not kept again.
+# - A refused event that is already in quarantine, and the same, is counted on its row; of new ones
+#   a source may add so many rows a day, and what comes beyond is counted on the day.
+# - ORDER BY digest fixes the lock order: requests that repeat the same events never deadlock.
 JOURNAL_IN_FULL = """
 WITH live AS (
     SELECT s.id AS source_id FROM telemetry_source s
@@ -61,20 +71,41 @@ WITH live AS (
       FROM live
      WHERE %(signature)s::bytea IS NULL OR EXISTS (SELECT FROM used)
     RETURNING id, source_id
+), came AS (
+    SELECT b.source_id, b.id AS batch_id, decode(r.digest, 'hex') AS digest,
+           count(*) AS seen, min(r.index) AS index
+      FROM batch b CROSS JOIN jsonb_to_recordset(%(refused)s) AS r (digest text, index integer)
+     GROUP BY 1, 2, 3
+), fresh AS (
+    SELECT c.digest, row_number() OVER (ORDER BY c.index) AS place
+      FROM came c
+     WHERE NOT EXISTS (SELECT FROM telemetry_quarantine q
+                        WHERE q.state = 'open' AND q.source_id = c.source_id
+                          AND q.digest = c.digest)
+), today AS (
+    INSERT INTO telemetry_quarantineday AS d (source_id, day, kept, overflow)
+    SELECT b.source_id, (now() AT TIME ZONE 'UTC')::date,
+           LEAST(f.rows, %(rows_a_day)s), GREATEST(f.rows - %(rows_a_day)s, 0)
+      FROM batch b, (SELECT count(*) AS rows FROM fresh) AS f WHERE f.rows > 0
+        ON CONFLICT ON CONSTRAINT quarantine_day_once DO UPDATE
+       SET kept = GREATEST(d.kept, LEAST(d.kept + excluded.kept, %(rows_a_day)s)),
+           overflow = d.overflow + excluded.overflow
+                    + GREATEST(d.kept + excluded.kept - GREATEST(d.kept, %(rows_a_day)s), 0)
+    RETURNING new.kept - COALESCE(old.kept, 0) AS room
 ), refused AS (
-    INSERT INTO telemetry_quarantine (source_id, batch_id, index, event_id, code, pointer, message,
-                                      view, facility_id, tried_version)
-    SELECT b.source_id, b.id, r.index, r.event_id, r.code, r.pointer, r.message,
-           r.view, r.facility_id, %(version)s
-      FROM batch b
-     CROSS JOIN jsonb_to_recordset(%(refused)s) AS r (
-           index integer, event_id text, code text, pointer text, message text,
-           view jsonb, facility_id integer)
-     WHERE NOT EXISTS (
-           SELECT FROM telemetry_quarantine q
-            WHERE q.state = 'open' AND q.source_id = b.source_id
-              AND q.event_id = r.event_id AND q.event_id <> ''
-              AND q.code = r.code AND q.view = r.view)
+    INSERT INTO telemetry_quarantine AS q (source_id, batch_id, index, event_id, code, pointer,
+           message, view, facility_id, tried_version, digest, seen)
+    SELECT c.source_id, c.batch_id, r.index, r.event_id, r.code, r.pointer, r.message, r.view,
+           r.facility_id, %(version)s, c.digest, c.seen
+      FROM came c
+      JOIN jsonb_to_recordset(%(refused)s) AS r (
+           index integer, event_id text, code text, pointer text, message text, view jsonb,
+           facility_id integer) USING (index)
+      LEFT JOIN fresh f ON f.digest = c.digest
+     WHERE f.place IS NULL OR f.place <= (SELECT room FROM today)
+     ORDER BY c.digest
+        ON CONFLICT (source_id, digest) WHERE state = 'open' DO UPDATE
+       SET seen = q.seen + excluded.seen, last_seen_at = now()
 )
 SELECT id FROM batch
 """
@@ -216,6 +247,7 @@ def journal_in_full(
         "refused": Jsonb(refused),
         "version": version,
         "signature": signature,
+        "rows_a_day": settings.THROUGHLINE_QUARANTINE_ROWS_A_DAY,
     }
     return _first_id(fetch_prepared(JOURNAL_IN_FULL, params))
 
@@ -247,6 +279,7 @@ def _quarantined(
         "message": refusal.message,
         "view": view,
         "facility_id": facility_of(view, names),
+        "digest": refused_digest(refusal.code, content_of(reading)).hex(),
     }
 
 

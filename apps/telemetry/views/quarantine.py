@@ -19,6 +19,8 @@ from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import Code, Refused
 from apps.telemetry.services import quarantine
 
+OVERFLOWS_SHOWN = 5
+
 may_see = permission_required("accounts.view_quarantine", raise_exception=True)
 may_resolve = permission_required("accounts.resolve_quarantine", raise_exception=True)
 
@@ -30,7 +32,13 @@ def index(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET, sources=queries.sources_of(visible))
     found = visible.filter(**form.chosen()).order_by("-id")
     page = Paginator(found, per_page=50).get_page(request.GET.get("page"))
-    context = {"page": page, "form": form, "chosen": form.chosen()}
+    sees_all = covers_everything(facilities_for(request.user))
+    context = {
+        "page": page,
+        "form": form,
+        "chosen": form.chosen(),
+        "overflows": queries.overflows()[:OVERFLOWS_SHOWN] if sees_all else [],
+    }
     return render_page(request, "telemetry/quarantine.html", "telemetry/_quarantine.html", context)
 
 

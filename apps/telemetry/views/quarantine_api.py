@@ -51,6 +51,8 @@ class QuarantinedEvent(msgspec.Struct):
     business_keys: list[BusinessKey]
     reason: str
     resolved_at: str | None
+    seen: int
+    last_seen_at: str
 
 
 class QuarantinePage(msgspec.Struct):
@@ -256,6 +258,8 @@ def _shown(item: Quarantine) -> QuarantinedEvent:
         ],
         reason=item.reason,
         resolved_at=item.resolved_at.isoformat() if item.resolved_at else None,
+        seen=item.seen,
+        last_seen_at=item.last_seen_at.isoformat(),
     )
 
 
