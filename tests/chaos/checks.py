@@ -8,13 +8,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.catalog.models import Clock, Facility, Stage
+from apps.catalog.models import Clock, Facility, Stage, Workflow
 from apps.core.db import fetch_value
 from apps.pipeline import services as pipeline
 from apps.scorecards import services as scorecards
@@ -226,6 +226,10 @@ def _rules(events: Iterable[Said]) -> Rules:
         stop_rank={key: clocks[key].stop_stage.rank if key in clocks else NEVER for key in keys},
         due=lambda *start: dues[start],
         zone=dict(Facility.objects.values_list("id", "time_zone")),
+        expires_after={
+            workflow.pk: timedelta(days=workflow.expires_after_days)
+            for workflow in Workflow.objects.exclude(expires_after_days=None)
+        },
     )
 
 
