@@ -16,6 +16,7 @@ from django.db import connection
 from apps.core.db import copy_rows, execute, fetch_all, fetch_value
 from apps.telemetry.canonical import Kind, decode_journal, split_journal
 from apps.telemetry.refusals import Code
+from apps.telemetry.tokens import refused_digest
 
 DUPLICATE = "duplicate"
 DAY_US = 86_400_000_000
@@ -383,12 +384,15 @@ INSERT INTO fold_changed SELECT * FROM marked
 """
 )
 
-# Both digests are named, so that a person can ask the sender which one it meant.
+# Both digests are named, so that a person can ask the sender which one it meant. The same again is
+# counted on its row.
 QUARANTINE_REFUSED = """
-INSERT INTO telemetry_quarantine (source_id, batch_id, event_id, facility_id, code, pointer,
-       message, first_digest, second_digest)
+INSERT INTO telemetry_quarantine AS q (source_id, batch_id, event_id, facility_id, code, pointer,
+       message, first_digest, second_digest, digest)
 VALUES (%(source_id)s, %(batch_id)s, %(event_id)s, %(facility_id)s, %(code)s, %(pointer)s,
-       %(message)s, %(first_digest)s, %(second_digest)s)
+       %(message)s, %(first_digest)s, %(second_digest)s, %(digest)s)
+    ON CONFLICT (source_id, digest) WHERE state = 'open' DO UPDATE
+   SET seen = q.seen + 1, last_seen_at = now()
 """
 REASONS = {
     Code.CONFLICT: (
@@ -524,11 +528,14 @@ def mark_expired(*, rows: int) -> int:
 def quarantine(found: Iterable[tuple[int, UUID, Refusal]]) -> None:
     """Put refused events, each with its source and batch, before a person."""
     with connection.cursor() as cursor:
-        cursor.executemany(QUARANTINE_REFUSED, [_quarantined(*one) for one in found])
+        rows = [_quarantined(*one) for one in found]
+        # By digest, so that folds which refuse the same events never deadlock.
+        cursor.executemany(QUARANTINE_REFUSED, sorted(rows, key=lambda row: row["digest"]))
 
 
 def _quarantined(source: int, batch: UUID, refusal: Refusal) -> dict[str, Any]:
     pointer, message = REASONS[Code(refusal.code)]
+    content = f"{refusal.event_id}\x1f{refusal.facility_id}\x1f{refusal.second_digest}"
     return {
         "source_id": source,
         "batch_id": batch,
@@ -539,6 +546,7 @@ def _quarantined(source: int, batch: UUID, refusal: Refusal) -> dict[str, Any]:
         "message": message,
         "first_digest": refusal.first_digest,
         "second_digest": refusal.second_digest,
+        "digest": refused_digest(refusal.code, content.encode()),
     }
 
 

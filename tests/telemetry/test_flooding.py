@@ -180,3 +180,15 @@ def test_maintenance_forgets_too(sender, ivo, settings):
     maintain()
 
     assert not Quarantine.objects.exists()
+
+
+def test_a_conflict_that_comes_again_is_counted_on_its_row(sender):
+    from apps.pipeline.services import fold_waiting
+
+    first = event()
+    sender.post([first])
+    for _ in range(3):
+        sender.post([first | {"subject": "other"}])
+        fold_waiting()
+
+    assert seen() == [("conflict", 3)]
