@@ -527,10 +527,10 @@ def mark_expired(*, rows: int) -> int:
 
 def quarantine(found: Iterable[tuple[int, UUID, Refusal]]) -> None:
     """Put refused events, each with its source and batch, before a person."""
+    # By digest, so that folds which refuse the same events never deadlock.
+    rows = sorted((_quarantined(*one) for one in found), key=lambda row: bytes(row["digest"]))
     with connection.cursor() as cursor:
-        rows = [_quarantined(*one) for one in found]
-        # By digest, so that folds which refuse the same events never deadlock.
-        cursor.executemany(QUARANTINE_REFUSED, sorted(rows, key=lambda row: row["digest"]))
+        cursor.executemany(QUARANTINE_REFUSED, rows)
 
 
 def _quarantined(source: int, batch: UUID, refusal: Refusal) -> dict[str, Any]:
