@@ -4,7 +4,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 DEMO ?= 1
 VAR  ?= $(CURDIR)/var
-export THROUGHLINE_VAR = $(abspath $(VAR))
+export THROUGHLINE_VAR = $(if $(filter /%,$(firstword $(VAR))),$(VAR),$(CURDIR)/$(VAR))
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python

@@ -109,6 +109,12 @@ def run(choices: Choices, console: Console) -> int:
 
 
 def prepare_directories(where: embedded.Place) -> None:
+    try:
+        where.var.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError):  # As in /proc, or where a file is.
+        raise embedded.EmbeddedError(
+            f"No directory can be made at {where.var}. Choose another: make run VAR=/some/dir"
+        ) from None
     if uses_embedded():
         prepare(where)
     where.logs.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 from pytest_django.asserts import assertContains, assertNotContains, assertTemplateUsed
 
 from apps.pipeline import services
@@ -79,7 +80,7 @@ def test_a_stranger_sees_the_frame_and_why_it_is_empty(as_sam, happened):
 
 
 def test_an_empty_network_says_how_to_send_the_first_event(as_bea):
-    assertContains(as_bea.get(FLOW), "issue_key SOURCE")
+    assertContains(as_bea.get(FLOW), "issue_key my-ehr")
 
 
 @pytest.mark.parametrize("path", ["/", FLOW, BOARD, "/status/strip/"])
@@ -107,7 +108,7 @@ def test_a_swap_gets_the_part_and_everybody_else_the_page(as_bea):
     board = as_bea.get(BOARD, headers={"HX-Request": "true"})
 
     assertTemplateUsed(page, "base.html")
-    assert part.content.decode().startswith('\n\n<div id="flow">')
+    assert part.content.decode().lstrip().startswith('<div id="flow"')
     assert board.content.decode().lstrip().startswith('<div id="board"')
     assert "HX-Request" in page.headers["Vary"]
 
@@ -174,9 +175,67 @@ def test_the_board_costs_the_same_few_queries_for_any_number_of_cells(as_ivo, ha
     happened(*done("c-1"))
     as_ivo.get(BOARD)
     happened(*enough(), *enough(20, facility=SOUTH), *enough(40, workflow=1))
-    # Session, person, facilities, figures, silent cells, watermark.
+    # Session, person, facilities, state, figures, silent cells.
     with budget(6):
         as_ivo.get(BOARD, headers={"HX-Request": "true"})
+
+
+def test_asking_again_in_the_same_state_reads_the_state_and_no_figure(
+    as_ivo, happened, budget, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    happened(*enough())
+    headers = {"HX-Request": "true"}
+    etag = as_ivo.get(BOARD, headers=headers).headers["ETag"]
+    # Session, person, facilities, state.
+    with budget(4):
+        again = as_ivo.get(BOARD, headers=headers | {"If-None-Match": etag})
+    assert again.status_code == 304
+
+
+def test_the_page_brings_the_version_of_its_board_so_the_first_question_is_answered_unchanged(
+    as_ivo, happened, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    happened(*enough())
+    page = as_ivo.get(FLOW)
+    etag = page.context["version"]
+    assertContains(page, escape(etag))
+    headers = {"HX-Request": "true", "If-None-Match": etag}
+    assert as_ivo.get(BOARD, headers=headers).status_code == 304
+
+
+def test_a_kept_board_is_only_for_those_who_see_the_same_facilities(
+    as_ivo, as_bea, happened, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    happened(*enough(), *enough(30, facility=SOUTH))
+    headers = {"HX-Request": "true"}
+    all_of_it = as_ivo.get(BOARD, headers=headers)
+    northern = as_bea.get(BOARD, headers=headers)
+    assertContains(all_of_it, "/flow/flow_1/SOUTH/")
+    assertNotContains(northern, "SOUTH")
+    again = as_bea.get(BOARD, headers=headers | {"If-None-Match": all_of_it.headers["ETag"]})
+    assert again.status_code == 200
+
+
+def test_what_is_folded_compacted_or_mended_is_a_new_state(network, happened):
+    from apps.scorecards import queries
+    from apps.scorecards.services import compact
+    from tests.pipeline.network import event, post
+
+    seen = [queries.state().name]
+    post(network, event(network, id="a", at=ago(minutes=1)))
+    services.fold_journal()
+    seen.append(queries.state().name)
+    post(network, event(network, id="b", subject="other", at=ago(minutes=1)))
+    services.fold_journal()
+    seen.append(queries.state().name)
+    compact()
+    seen.append(queries.state().name)
+    assert len(set(seen)) == 4
+    compact()
+    assert queries.state().name == seen[-1]
 
 
 def test_the_strip_says_how_far_the_figures_reach(as_bea, happened):
@@ -190,8 +249,8 @@ def test_the_strip_counts_what_lies_in_quarantine_here_and_leads_there(network, 
     for place, number in ((NORTH, 2), (SOUTH, 5)):
         for _ in range(number):
             Quarantine.objects.create(
-                id=uuid4(), received_at=ago(), source=network.source, code="unknown_stage",
-                facility=network.facilities[place],
+                id=uuid4(), received_at=ago(), last_seen_at=ago(), source=network.source,
+                code="unknown_stage", facility=network.facilities[place],
             )  # fmt: skip
     response = as_bea.get("/status/strip/")
     assertContains(response, '<a href="/quarantine/">2 events in quarantine</a>')

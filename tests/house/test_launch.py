@@ -135,6 +135,32 @@ def test_a_file_in_place_of_the_directory_is_named(var: Path, port: int):
     assert "Traceback" not in console(var)
 
 
+def test_a_place_where_no_directory_can_be_made_is_named(var: Path, port: int):
+    command = [sys.executable, "-m", "config.launch", "run", "--port", str(port)]
+    told = {**os.environ, "THROUGHLINE_VAR": "/proc/nope"}
+
+    run = subprocess.run(command, cwd=PROJECT, env=told, capture_output=True, text=True)
+
+    assert run.returncode == 1
+    assert "No directory can be made at /proc/nope" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("/a dir/x", "/a dir/x"), ("my dir", f"{PROJECT}/my dir"), ("/tmp/x", "/tmp/x")],  # noqa: S108
+)
+def test_make_hands_on_a_directory_with_a_space(said: str, meant: str):
+    probe = 'probe:\n\t@echo "$$THROUGHLINE_VAR"\n'
+
+    told = subprocess.run(
+        ["make", "--no-print-directory", "-f", "Makefile", "-f", "-", "probe", f"VAR={said}"],
+        cwd=PROJECT, input=probe, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert told.stdout.strip() == meant
+
+
 def test_stopping_what_does_not_run_is_no_error(var: Path):
     assert launch(var, "stop").wait(SECONDS) == 0
     assert "nothing runs" in console(var)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 from pytest_django.asserts import assertContains, assertNotContains
 
 from apps.telemetry.models import Source, SourceKey
@@ -92,6 +93,20 @@ def test_switching_a_source_off_in_the_administration_refuses_its_keys(signed_in
 
     assert answer.status_code == 302
     assert sender.post([event()]).status_code == 401
+
+
+def test_the_hint_without_sources_is_a_command_for_this_instance(
+    signed_in, ivo, settings, tmp_path
+):
+    settings.VAR = tmp_path / "a dir"
+    elsewhere = signed_in(ivo).get(PAGE)
+    settings.VAR = settings.BASE_DIR / "var"
+    here = signed_in(ivo).get(PAGE)
+
+    command = ".venv/bin/python manage.py issue_key my-ehr"
+    assertContains(elsewhere, escape(f"THROUGHLINE_VAR='{tmp_path}/a dir' {command}"))
+    assertContains(here, f">{command}<")
+    assertContains(here, 'href="/api/"')
 
 
 # -- Scope ---------------------------------------------------------------------------------------

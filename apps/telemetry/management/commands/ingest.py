@@ -8,6 +8,7 @@ from typing import Any
 import zstandard
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.core.commands import manage
 from apps.telemetry.files import EventFile, Group, groups, opened
 from apps.telemetry.refusals import Refused, Rejection
 from apps.telemetry.services.accept import KeyRevoked, accept
@@ -73,8 +74,8 @@ class Command(BaseCommand):
                     self._draw(file)
         except KeyboardInterrupt:
             self._clear()
-            message = f"Stopped. Go on with: manage.py ingest --from {next_event} {name} ..."
-            raise CommandError(message) from None
+            rest = manage(f"ingest --from {next_event} {name} ...")
+            raise CommandError(f"Stopped. Go on with: {rest}") from None
         except KeyRevoked:
             raise CommandError(f"The source {sender.source} is switched off.") from None
         except Refused as refusal:
