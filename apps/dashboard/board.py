@@ -4,16 +4,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
+from apps.core.htmx import etag_of
 from apps.dashboard import wording
-from apps.dashboard.heat import Address, Board, Heat, heat, p95
+from apps.dashboard.heat import LEGEND, Address, Board, Heat, heat, p95
 from apps.dashboard.scope import Choice, Scope, columns
 from apps.scorecards import queries
+from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import objectives_at
 from apps.scorecards.queries import Glance
-from apps.scorecards.windows import HOUR, Window, named_window
+from apps.scorecards.windows import HOUR, MINUTE, Window, floor, named_window
 
 WINDOWS = {
     "1h": ("1 h", "last hour"),
@@ -23,8 +28,8 @@ WINDOWS = {
     "90d": ("90 d", "last 90 days"),
 }
 DEFAULT_WINDOW = "24h"
-# How often a page that is left open asks again: a long window changes slowly and costs more.
-SECONDS_BETWEEN = {"1h": 5, "24h": 5, "7d": 15, "28d": 60, "90d": 60}
+# How often a page that is left open asks whether something changed.
+SECONDS_BETWEEN = 1
 STALE_AFTER = timedelta(minutes=15)
 
 
@@ -58,6 +63,15 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The board as written out, with what names it to those who ask again."""
+
+    picture: "Picture"
+    html: SafeString
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """Everything the board shows."""
 
@@ -72,7 +86,37 @@ def selection(scope: Scope, *, window: str, places: str) -> Selection:
     return Selection(window if window in WINDOWS else DEFAULT_WINDOW, scope.choice(places))
 
 
-def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
+# Boards as they were last shown, a hundred kilobytes each.
+_boards: Kept[Shown] = Kept(24)
+
+
+def shown(request: HttpRequest, scope: Scope, chosen: Selection, *, now: datetime) -> Shown:
+    """The board of this minute; computed only when something it depends on has changed."""
+    state = queries.state()
+    is_stale = now - state.reach(now) > STALE_AFTER
+    name = (
+        (state.name, is_stale, floor(now, MINUTE), scope.catalogue.version, scope.ids),
+        (chosen.window, chosen.places.value, request.scheme, request.get_host()),
+    )
+    if kept := _boards.get(name):
+        return kept
+    made = picture(scope, chosen, is_stale=is_stale, now=now)
+    html = render_to_string("dashboard/_board.html", _told(made, chosen), request)
+    return _boards.put(name, Shown(made, html, etag_of(html.encode())))
+
+
+def _told(made: Picture, chosen: Selection) -> dict[str, object]:
+    """What the template needs."""
+    return {
+        "picture": made,
+        "chosen": chosen,
+        "legend": LEGEND,
+        "window_name": WINDOWS[chosen.window][1],
+        "seconds": SECONDS_BETWEEN,
+    }
+
+
+def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -> Picture:
     """The board as of now, from one statement for the figures and one for who is silent."""
     window = named_window(chosen.window, end=None, now=now)
     zones = {place.id: place.time_zone for place in chosen.places.facilities}
@@ -88,7 +132,6 @@ def picture(scope: Scope, chosen: Selection, *, now: datetime) -> Picture:
         _address(chosen),
     )
     table = heat(board, lambda place: scope.region(place).short_name)
-    is_stale = now - queries.watermark(now=now) > STALE_AFTER
     return Picture(tiles(cards.total, window, now), table, is_stale, _summary(table))
 
 

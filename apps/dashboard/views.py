@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from apps.catalog.models import Clock
 from apps.catalog.snapshot import Facility, Workflow
-from apps.core.htmx import render_page, unless_unchanged
+from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.dashboard import board, heat, listing, queries, timeline
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.strip import strip_of
@@ -35,21 +36,32 @@ def flow(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def flow_board(request: HttpRequest) -> HttpResponse:
-    """Only the figures, for the page that asks again every few seconds."""
-    response = render_page(request, "dashboard/flow.html", "dashboard/_board.html", _flow(request))
-    return unless_unchanged(request, response)
+    """Only the figures, for the page that asks again every second."""
+    if not wants_partial(request):
+        return flow(request)
+    _, shown = _shown(request, timezone.now())
+    response = unless_unchanged(request, HttpResponse(shown.html), shown.etag)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def _flow(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
+    chosen, shown = _shown(request, now)
+    return _frame(now, scope_of(request), chosen) | {
+        "board": shown.html,
+        "version": shown.etag,
+        "picture": shown.picture,
+    }
+
+
+def _shown(request: HttpRequest, now: datetime) -> tuple[board.Selection, board.Shown]:
+    """What the reader chose to look at, and the board of it."""
     scope = scope_of(request)
     chosen = board.selection(
         scope, window=request.GET.get("window", ""), places=request.GET.get("places", "")
     )
-    return _frame(now, scope, chosen) | {
-        "legend": heat.LEGEND,
-        "picture": board.picture(scope, chosen, now=now),
-    }
+    return chosen, board.shown(request, scope, chosen, now=now)
 
 
 def _frame(now: datetime, scope: Scope, chosen: board.Selection) -> dict[str, Any]:
@@ -60,7 +72,6 @@ def _frame(now: datetime, scope: Scope, chosen: board.Selection) -> dict[str, An
         "chosen": chosen,
         "windows": board.WINDOWS,
         "window_name": board.WINDOWS[chosen.window][1],
-        "seconds": board.SECONDS_BETWEEN[chosen.window],
     }
 
 

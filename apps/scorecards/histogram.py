@@ -34,8 +34,7 @@ def quantile(counts: Sequence[int], fraction: float) -> float | None:
     below = 0
     for index, count in enumerate(counts):
         if count and below + count >= position:
-            inside = min(1.0, max(0.0, (position - below - 0.5) / count))
-            return math.exp((index + inside) * WIDTH)
+            return _inside(index, (position - below - 0.5) / count)
         below += count
     raise AssertionError("position lies within the total")
 
@@ -48,17 +47,22 @@ def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[
     """
     if total <= 0:
         return [None] * len(fractions)
-    found: list[float | None] = []
     positions = [fraction * (total - 1) + 1 for fraction in fractions]
-    top = -(-len(packed) // DIGITS)
-    below, start, end = total, 0, len(packed) - (top - 1) * DIGITS
-    for index in range(top - 1, -1, -1):
-        if count := int(packed[start:end]):
-            below -= count
-            while positions[len(found)] > below:
-                inside = (positions[len(found)] - below - 0.5) / count
-                found.append(math.exp((index + min(1.0, max(0.0, inside))) * WIDTH))
-                if len(found) == len(positions):
-                    return found
-        start, end = end, end + DIGITS
+    slots = -(-len(packed) // DIGITS)
+    digits = packed.zfill(slots * DIGITS)
+    found: list[float | None] = []
+    position, below = positions[0], total
+    for start in range(0, len(digits), DIGITS):
+        count = int(digits[start : start + DIGITS])
+        below -= count
+        while position > below:
+            found.append(_inside(slots - 1 - start // DIGITS, (position - below - 0.5) / count))
+            if len(found) == len(positions):
+                return found
+            position = positions[len(found)]
     raise AssertionError("every position lies within the total")
+
+
+def _inside(bucket: int, share: float) -> float:
+    """The latency that far into a bucket."""
+    return math.exp((bucket + min(1.0, max(0.0, share))) * WIDTH)

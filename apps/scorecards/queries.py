@@ -6,12 +6,13 @@ has taken up yet, and the backlog, so every figure of an answer is of one state 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, LiteralString, Self
+from uuid import UUID
 
 import msgspec
 
-from apps.core.db import fetch_all, fetch_value
+from apps.core.db import fetch_all, fetch_one, fetch_value
 from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
 from apps.scorecards.windows import Window, pieces, snapped
@@ -85,7 +86,7 @@ BACKLOG_NOW = """standing AS (
      WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
      GROUP BY 1, 2
 ), backlog AS (
-    SELECT standing.*, oldest.at AS oldest_at
+    SELECT standing.*, extract(epoch FROM oldest.at) AS oldest
       FROM standing
       LEFT JOIN LATERAL (
            SELECT min(first_at) AS at FROM telemetry_transaction AS t
@@ -112,12 +113,12 @@ BACKLOG_THEN = """standing AS (
            count(*) FILTER (WHERE troubled) AS troubled, sum(amount)::bigint AS amount_open,
            COALESCE(sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled), 0)::bigint
                AS amount_at_risk,
-           min(first_at) AS oldest_at
+           extract(epoch FROM min(first_at)) AS oldest
       FROM standing GROUP BY 1, 2
 ), """
 
-# Histograms of cells add up to those of their row and of the whole, so the sums come along.
-GLANCES = """cell AS (
+# Histograms of cells add up to those of their row, and rows to the whole: each is added once.
+GLANCES = """cell AS MATERIALIZED (
     SELECT workflow_id, facility_id,
            COALESCE(events, 0) AS events, COALESCE(started, 0) AS started,
            COALESCE(met, 0) AS met, COALESCE(breached, 0) AS breached,
@@ -125,20 +126,33 @@ GLANCES = """cell AS (
            COALESCE(latency_histogram, 0) AS latency_histogram, COALESCE(open, 0) AS open,
            COALESCE(overdue, 0) AS overdue, COALESCE(troubled, 0) AS troubled,
            COALESCE(amount_open, 0) AS amount_open, COALESCE(amount_at_risk, 0) AS amount_at_risk,
-           oldest_at
+           oldest
       FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
+), line AS MATERIALIZED (
+    SELECT workflow_id, sum(events)::bigint AS events, sum(started)::bigint AS started,
+           sum(met)::bigint AS met, sum(breached)::bigint AS breached,
+           sum(latencies)::bigint AS latencies, sum(latency_histogram) AS latency_histogram,
+           sum(open)::bigint AS open, sum(overdue)::bigint AS overdue,
+           sum(troubled)::bigint AS troubled, sum(amount_open)::bigint AS amount_open,
+           sum(amount_at_risk)::bigint AS amount_at_risk, min(oldest) AS oldest
+      FROM cell GROUP BY workflow_id
 )
-SELECT workflow_id, facility_id,
-       COALESCE(sum(events), 0)::bigint AS events, COALESCE(sum(started), 0)::bigint AS started,
-       COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
-       COALESCE(sum(latencies), 0)::bigint AS latencies, COALESCE(sum(open), 0)::bigint AS open,
-       COALESCE(sum(overdue), 0)::bigint AS overdue,
-       COALESCE(sum(troubled), 0)::bigint AS troubled,
-       COALESCE(sum(amount_open), 0)::bigint AS amount_open,
-       COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
-       COALESCE(sum(latency_histogram), 0)::text AS latency_histogram, min(oldest_at) AS oldest_at
+SELECT workflow_id, facility_id, events, started, met, breached, latencies,
+       latency_histogram::text AS latency_histogram, open, overdue, troubled, amount_open,
+       amount_at_risk, oldest::float8 AS oldest
   FROM cell
- GROUP BY GROUPING SETS ((workflow_id, facility_id), (workflow_id), ())
+ UNION ALL
+SELECT workflow_id, NULL, events, started, met, breached, latencies, latency_histogram::text,
+       open, overdue, troubled, amount_open, amount_at_risk, oldest::float8
+  FROM line
+ UNION ALL
+SELECT NULL, NULL, COALESCE(sum(events), 0)::bigint, COALESCE(sum(started), 0)::bigint,
+       COALESCE(sum(met), 0)::bigint, COALESCE(sum(breached), 0)::bigint,
+       COALESCE(sum(latencies), 0)::bigint, COALESCE(sum(latency_histogram), 0)::text,
+       COALESCE(sum(open), 0)::bigint, COALESCE(sum(overdue), 0)::bigint,
+       COALESCE(sum(troubled), 0)::bigint, COALESCE(sum(amount_open), 0)::bigint,
+       COALESCE(sum(amount_at_risk), 0)::bigint, min(oldest)::float8
+  FROM line
 """
 
 CELLS = """cell AS (
@@ -159,7 +173,7 @@ SELECT workflow_id, facility_id,
        COALESCE(latency_histogram, 0)::text AS latency_histogram, COALESCE(open, 0) AS open,
        COALESCE(overdue, 0) AS overdue, COALESCE(business_overdue, 0) AS business_overdue,
        COALESCE(troubled, 0) AS troubled, COALESCE(amount_open, 0) AS amount_open,
-       COALESCE(amount_at_risk, 0) AS amount_at_risk, oldest_at
+       COALESCE(amount_at_risk, 0) AS amount_at_risk, oldest::float8 AS oldest
   FROM cell
 """
 
@@ -215,6 +229,15 @@ SELECT bucket, workflow_id, facility_id,
 # journal's keys are ordered by time, and the index ingest_batch_waiting holds only what waits.
 WATERMARK = """
 SELECT (SELECT received_at FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 1)
+"""
+
+# One state of all figures: rollups change with the revision, and until it changes again deltas can
+# only become more. What waits in the journal says how far the figures reach.
+STATE = """
+SELECT (SELECT revision FROM scorecards_revision) AS revision,
+       (SELECT count(*) FROM scorecards_rollupdelta) AS deltas,
+       (SELECT received_at FROM telemetry_ingestbatch
+         WHERE state = 0 ORDER BY id LIMIT 1) AS waiting
 """
 
 # Cells that said nothing in the last hour although the same hour a week ago was busy.
@@ -310,7 +333,7 @@ class Cell(FullFlow, frozen=True, kw_only=True, gc=False):
     troubled: int
     amount_open: int
     amount_at_risk: int
-    oldest_at: datetime | None
+    oldest: float | None
 
 
 class Glance(Flow, frozen=True, kw_only=True, gc=False):
@@ -321,7 +344,12 @@ class Glance(Flow, frozen=True, kw_only=True, gc=False):
     troubled: int
     amount_open: int
     amount_at_risk: int
-    oldest_at: datetime | None
+    oldest: float | None
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        """When the oldest that is open began. Read as a number: a moment costs ten times more."""
+        return None if self.oldest is None else datetime.fromtimestamp(self.oldest, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +370,7 @@ class Scorecards:
                 workflows[row.workflow_id] = row
             else:
                 cells[row.workflow_id, row.facility_id] = row
-        assert total is not None, "GROUPING SETS always answers the empty set"  # noqa: S101
+        assert total is not None, "a sum of nothing is a row"  # noqa: S101
         return cls(cells, workflows, total)
 
 
@@ -399,6 +427,29 @@ def series(
         "start": min(starts, default=window.start), "end": max(ends, default=window.end),
     }  # fmt: skip
     return fetch_all(SERIES, params, row=Bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What all figures depend on but time and the catalogue; the same state, the same figures."""
+
+    revision: UUID | None
+    deltas: int
+    waiting: datetime | None
+
+    def reach(self, now: datetime) -> datetime:
+        """Everything received before this moment is counted; now, when nothing waits."""
+        return min(self.waiting, now) if self.waiting else now
+
+    @property
+    def name(self) -> tuple[UUID | None, int]:
+        """What changes when, and only when, a figure may have changed."""
+        return self.revision, self.deltas
+
+
+def state() -> State:
+    """The state of the figures now. Asked before them, it is never younger than they are."""
+    return fetch_one(STATE, {}, row=State)
 
 
 def watermark(*, now: datetime) -> datetime:

@@ -2,11 +2,9 @@
 // scroll that survive a swap, one polite announcer, and a bar when the server cannot be reached.
 (() => {
   const body = document.body;
-  const versions = new Map(); // address -> ETag of what is on screen
   let kept = null;
 
   const isPoll = (detail) => detail.elt.matches("[data-poll]") && !detail.requestConfig.triggeringEvent;
-  const address = (config) => `${config.path}?${new URLSearchParams(config.parameters)}`;
 
   // --- polling: not while nobody looks, and at once when somebody looks again
   body.addEventListener("htmx:beforeRequest", (event) => {
@@ -16,18 +14,27 @@
     if (!document.hidden) htmx.trigger(body, "refresh");
   });
 
-  // --- unchanged answers: 304 leaves the page alone (see responseHandling in base.html)
+  // --- unchanged answers: 304 leaves the page alone (see responseHandling in base.html). What is on
+  // screen knows its version: from the page it came with, then from the answer that replaced it.
   body.addEventListener("htmx:configRequest", ({ detail }) => {
     if (!detail.elt.matches("[data-poll]")) return;
     detail.headers["X-Poll"] = "1";
-    const version = versions.get(detail.elt.id);
-    if (version && version.address === address(detail)) detail.headers["If-None-Match"] = version.etag;
+    const version = detail.elt.closest("[data-version]")?.dataset.version;
+    if (version) detail.headers["If-None-Match"] = version;
   });
-  body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  body.addEventListener("htmx:afterSwap", ({ detail }) => {
     const etag = detail.xhr.getResponseHeader("ETag");
-    if (etag && detail.xhr.status === 200 && detail.elt.matches("[data-poll]")) {
-      versions.set(detail.elt.id, { address: address(detail.requestConfig), etag });
-    }
+    const shown = document.getElementById(detail.requestConfig.elt.id);
+    if (etag && shown?.matches("[data-poll]")) shown.dataset.version = etag;
+  });
+
+  // --- what somebody is marking or copying stays as it is until they let go
+  const isMarked = (element) => {
+    const marked = getSelection();
+    return !marked.isCollapsed && marked.containsNode(element, true);
+  };
+  body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
   });
 
   // --- focus and scroll survive a swap: links are found again by where they lead

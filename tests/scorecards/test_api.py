@@ -216,9 +216,20 @@ def test_the_answer_costs_the_same_queries_for_any_number_of_cells(bea, happened
     happened(*done("a"))
     client.get(SCORECARDS)
     happened(*done("b", workflow=1))
-    # Token, facilities, watermark, figures.
+    # Token, facilities, state, figures.
     with budget(4):
         client.get(SCORECARDS)
+
+
+def test_an_unchanged_answer_costs_no_figures(bea, happened, budget, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+    client = by_token(bea)
+    happened(*done("a"))
+    etag = client.get(SCORECARDS).headers["ETag"]
+    # Token, facilities, state.
+    with budget(3):
+        again = client.get(SCORECARDS, headers={"If-None-Match": etag})
+    assert again.status_code == 304
 
 
 def test_a_transaction_comes_with_its_events_in_order(as_bea, network):
