@@ -128,7 +128,7 @@ transaction. Extension attributes are taken and forgotten."""
         401: "No live key, or the signature does not fit.",
         403: "The key may speak for none of these facilities.",
         408: "The body came too slowly. Nothing was stored.",
-        411: "A chunked body, where the web process is not the one of `make run`.",
+        411: "A chunked body, behind another web server than our own.",
         413: "Too large, or too many events.",
         415: "Not a media type or encoding listed here.",
         429: "Too many requests; Retry-After says when.",
