@@ -69,7 +69,12 @@ class TransactionEvent(msgspec.Struct):
 
 
 class TransactionAnswer(msgspec.Struct):
-    """One piece of business across systems."""
+    """One piece of business across systems.
+
+    One that was taken up again after its end is open: `settled_at` is null, `reopened_at` says
+    since when, and `stage` is the farthest it reached since, null when that is none. Its clocks
+    stay as they stopped, which is how they are counted.
+    """
 
     id: str
     workflow: str
@@ -80,6 +85,7 @@ class TransactionAnswer(msgspec.Struct):
     first_at: str
     last_at: str
     settled_at: str | None
+    reopened_at: str | None
     clocks: Clocks
     amount: str | None
     amount_kind: str | None
@@ -140,7 +146,8 @@ def _answer(of: Transaction, catalogue: Snapshot) -> TransactionAnswer:
         stage=_stage_code(of, catalogue),
         first_at=of.first_at.isoformat(),
         last_at=of.last_at.isoformat(),
-        settled_at=_moment(of.settled_at),
+        settled_at=None if of.is_open else _moment(of.settled_at),
+        reopened_at=_moment(of.reopened_at) if queries.is_reopened(of) else None,
         clocks=_clocks(of),
         amount=_money(of.amount_minor),
         amount_kind=_name(AmountKind(of.amount_kind)) if of.amount_kind else None,
@@ -196,7 +203,7 @@ def _event(of: Event, catalogue: Snapshot) -> TransactionEvent:
 
 
 def _stage_code(of: Transaction, catalogue: Snapshot) -> str | None:
-    """The farthest stage reached."""
+    """The farthest stage reached, since it was reopened if it was."""
     stage = queries.farthest_stage(of, catalogue)
     return stage.code if stage else None
 

@@ -86,12 +86,22 @@ def receipts(found: Sequence[Event]) -> list[Receipt]:
 
 
 def farthest_stage(of: Transaction, catalogue: Snapshot) -> Stage | None:
-    """The farthest stage it reached, in success or in trouble."""
-    ranks = [rank for rank in (of.progress_rank, of.trouble_rank) if rank is not None]
+    """The farthest stage it reached, in success or in trouble.
+
+    What a reopened one reached before is history: only what came since counts, if anything did.
+    """
+    reached = ((of.progress_rank, of.progress_at), (of.trouble_rank, of.trouble_at))
+    since = of.reopened_at if is_reopened(of) else None
+    ranks = [rank for rank, at in reached if rank and at and (since is None or at >= since)]
     key = (of.workflow_id, max(ranks, default=0))
     return next(
         (one for one in catalogue.document.stages if (one.workflow_id, one.rank) == key), None
     )
+
+
+def is_reopened(of: Transaction) -> bool:
+    """Whether it had come to its end and was taken up again since."""
+    return of.is_open and of.settled_at is not None and of.reopened_at is not None
 
 
 def open_transactions(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from apps.catalog import models as catalog
 from apps.catalog.snapshot import Snapshot, System
 from apps.dashboard import wording
+from apps.dashboard.queries import is_reopened
 from apps.telemetry.models import Event, Outcome, Transaction
 
 STEPS = [
@@ -35,7 +36,9 @@ STEPS = [
         43200,
     )
 ] + [timedelta(days=days) for days in (1, 2, 7, 14, 28, 91, 182, 364)]
-TICKS = 7
+# Labels of time have room for five, those with a day or with seconds for four, on a phone as well.
+TICKS = 5
+WIDE_TICKS = 4
 LEAST_WIDTH = 0.7
 DAY = timedelta(days=1)
 
@@ -108,6 +111,9 @@ class Lane:
     result: str
 
 
+Times = tuple[datetime | None, datetime | None, datetime | None]
+
+
 @dataclass(frozen=True, slots=True)
 class ClockView:
     """One clock of a transaction: when it started, is due and stopped, and how it stands."""
@@ -146,7 +152,7 @@ def clocks(of: Transaction, names: dict[str, str], *, now: datetime) -> list[Clo
     business = (of.business_started_at, of.business_due_at, of.business_stopped_at)
     pairs = (("integration", of.sla, integration), ("business", of.business_sla, business))
     return [
-        ClockView(names[kind], _clock_look(sla, *times, now=now), *times)
+        ClockView(names[kind], _look_at(of, sla, times, now=now), *times)
         for kind, sla, times in pairs
         if kind in names
     ]
@@ -154,7 +160,22 @@ def clocks(of: Transaction, names: dict[str, str], *, now: datetime) -> list[Clo
 
 def sla_look(of: Transaction, *, now: datetime) -> Look:
     """How the integration clock stands, in a few words."""
-    return _clock_look(of.sla, of.started_at, of.due_at, of.stopped_at, now=now)
+    times = (of.started_at, of.due_at, of.stopped_at)
+    return _look_at(of, of.sla, times, now=now)
+
+
+def foremost(found: Sequence[ClockView]) -> ClockView | None:
+    """The clock to look at first: one that is late, else one that runs, else one that is done."""
+    order = ("bad", "warn", "info", "ok", "mute")
+    return min(found, key=lambda clock: order.index(clock.look.css), default=None)
+
+
+def _look_at(of: Transaction, sla: int, times: Times, *, now: datetime) -> Look:
+    look = _clock_look(sla, *times, now=now)
+    if times[2] and is_reopened(of):
+        # The clock stopped once and for all, as it is counted; the business did not.
+        return Look("warn", "refresh", f"{look.word}, then reopened", "")
+    return look
 
 
 def _clock_look(
@@ -241,7 +262,7 @@ def _waiting(last: Event, axis: Axis, now: datetime) -> Lane:
 
 def _ticks(axis: Axis, zone: ZoneInfo) -> list[Tick]:
     length = axis.end - axis.start
-    step = next((one for one in STEPS if length / one <= TICKS), STEPS[-1])
+    step = next((one for one in STEPS if length / one <= _most_ticks(one)), STEPS[-1])
     moment = _first_tick(axis.start, step, zone)
     ticks = []
     while moment < axis.end:
@@ -249,6 +270,10 @@ def _ticks(axis: Axis, zone: ZoneInfo) -> list[Tick]:
         moment = _next_tick(moment, step, zone)
     # A label at the very edge would be cut off.
     return [tick for tick in ticks if 3 < float(tick.x[:-1]) < 97]
+
+
+def _most_ticks(step: timedelta) -> int:
+    return TICKS if timedelta(minutes=1) <= step < DAY / 2 else WIDE_TICKS
 
 
 def _first_tick(start: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
@@ -267,6 +292,6 @@ def _next_tick(moment: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
 
 
 def _tick_label(local: datetime, step: timedelta) -> str:
-    if step >= DAY:
+    if step >= DAY or (local.hour, local.minute, local.second) == (0, 0, 0):
         return f"{local.day} {local:%b}"
     return f"{local:%H:%M:%S}" if step < timedelta(minutes=1) else f"{local:%H:%M}"

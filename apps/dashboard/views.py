@@ -151,6 +151,7 @@ def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str
     catalogue, zone = scope.catalogue, ZoneInfo(place.time_zone)
     events = queries.events(found)
     names = dict(Clock.objects.filter(workflow=found.workflow_id).values_list("kind", "name"))
+    clocks = timeline.clocks(found, names, now=now)
     return {
         "now": now,
         "transaction": found,
@@ -158,11 +159,12 @@ def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str
         "place": place,
         "zone": zone,
         "state": timeline.STATES[Transaction.State(found.state)],
-        "sla": timeline.sla_look(found, now=now),
+        "is_reopened": queries.is_reopened(found),
+        "foremost": timeline.foremost(clocks),
         "amount": listing.amount(found),
         "amount_kind": listing.amount_kind(found),
         "timeline": timeline.timeline(found, events, catalogue=catalogue, zone=zone, now=now),
-        "clocks": timeline.clocks(found, names, now=now),
+        "clocks": clocks,
         "events": listing.event_rows(events, catalogue=catalogue, zone=zone, now=now),
         "business_keys": queries.business_keys(found),
         "receipts": listing.receipt_rows(queries.receipts(events), zone=zone, now=now),

@@ -46,7 +46,9 @@ class ScorecardCell(msgspec.Struct):
     """One workflow at one facility. Null is "no data", never zero and never 100 %.
 
     What is open now has no bucket, so it is null in answers with a grain. `censored` names the
-    latencies that are lower bounds, because too many late items are still open.
+    latencies that are lower bounds, because too many late items are still open. Latencies come from
+    a histogram of logarithmic buckets: 1 to 2 % off on average, 8.9 % at most, as may happen where
+    a cell has a single one.
     """
 
     workflow: str

@@ -1,7 +1,9 @@
 """One transaction: its timeline, its clocks, and who may see it."""
 
+from itertools import pairwise
 from uuid import uuid4
 
+import pytest
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains
 
@@ -123,3 +125,60 @@ def test_events_are_looked_for_only_on_the_days_they_can_lie_on(network, as_bea)
         cursor.execute("EXPLAIN (COSTS OFF) " + sql)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert plan.count("telemetry_event_p") <= 4
+
+
+def reopened(subject, **said):
+    """Done days ago, and taken up again an hour ago."""
+    return [*done(subject, hours_ago=70, **said),
+            {"subject": subject, "rank": 6, "at": ago(hours=1), **said}]  # fmt: skip
+
+
+def test_a_reopened_one_is_open_and_its_end_is_history(network, as_bea):
+    fold(network, *reopened("r-1"))
+    response = as_bea.get(address(network, "r-1"))
+    assertContains(response, "Met, then reopened")
+    assertContains(response, "Settled before")
+    integration, _ = response.context["clocks"]
+    assert integration.look.css == "warn"
+
+    answer = as_bea.get("/api/v1/transactions/flow_1/r-1").json()
+    assert (answer["state"], answer["settled_at"], answer["stage"]) == ("in_flight", None, "step_6")
+    assert answer["reopened_at"] == answer["last_at"]
+    assert answer["clocks"]["integration"]["state"] == "met"
+
+
+def test_one_that_ended_and_stayed_so_was_never_reopened(network, as_bea):
+    fold(network, *done("d-1"))
+    answer = as_bea.get("/api/v1/transactions/flow_1/d-1").json()
+    assert answer["settled_at"] and answer["reopened_at"] is None
+    assertNotContains(as_bea.get(address(network, "d-1")), "eopened")
+
+
+def test_the_head_shows_the_clock_that_is_late_whichever_it_is(network, as_bea):
+    """The business clock starts at the second stage; the integration clock never started."""
+    fold(network, {"subject": "b-1", "rank": 2, "at": ago(hours=200)})
+    response = as_bea.get(address(network, "b-1"))
+    foremost = response.context["foremost"]
+    assert foremost.name == "cycle"
+    assert foremost.look.word.startswith("Overdue")
+
+
+@pytest.mark.parametrize("hours", [0.002, 0.1, 1, 5, 20, 60, 100, 400, 2000])
+def test_labels_of_the_time_axis_have_room_even_on_a_phone(network, as_bea, hours):
+    start = ago(hours=hours)
+    fold(network, {"subject": "t", "at": start},
+         {"subject": "t", "rank": 4, "at": ago()})  # fmt: skip
+    ticks = as_bea.get(address(network, "t")).context["timeline"].ticks
+    places = [float(tick.x[:-1]) for tick in ticks]
+    # The lane is 216 px wide on a phone; a figure of 11 px type is 7 px wide.
+    room = [(later - place) * 2.16 for place, later in pairwise(places)]
+    widths = [(len(tick.label) + len(later.label)) / 2 * 6.2 + 4
+              for tick, later in pairwise(ticks)]  # fmt: skip
+    assert all(width <= gap for width, gap in zip(widths, room, strict=True)), ticks
+
+
+def test_midnights_on_the_time_axis_say_which_day_begins(network, as_bea):
+    fold(network, {"subject": "t", "at": ago(hours=40)}, {"subject": "t", "rank": 4, "at": ago()})
+    ticks = as_bea.get(address(network, "t")).context["timeline"].ticks
+    assert any(":" not in tick.label for tick in ticks)
+    assert "00:00" not in [tick.label for tick in ticks]
