@@ -25,6 +25,7 @@ from config.console import Console
 from config.embedded.lifecycle import explained, stop_server
 from config.embedded.place import PROJECT, prepare
 from config.embedded.servers import create_database
+from config.limits import connections
 from config.secrets import SIGN_INS, ensure_secrets
 from config.supervisor import (
     AlreadyRunning,
@@ -235,6 +236,7 @@ def web_words(choices: Choices) -> list[str]:
         *("-m", "granian", "--interface", "rsgi", "config.web:application"),
         *("--http", "1", "--no-ws", "--host", choices.host, "--port", str(choices.port)),
         *("--workers", os.environ.get("THROUGHLINE_WEB_PROCESSES", "1")),
+        *("--backpressure", str(connections())),
         *("--respawn-failed-workers", "--no-access-log", "--log-level", "warning"),
         *("--log-config", str(PROJECT / "config/granian.json"), "--workers-kill-timeout", "10"),
     ]

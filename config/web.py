@@ -3,8 +3,10 @@
 from django.conf import settings
 
 from config.front import Front, Limits
+from config.limits import make_room
 from config.wsgi import application as wsgi
 
+make_room()
 application = Front(
     wsgi,
     threads=settings.THROUGHLINE_WEB_THREADS,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -42,11 +43,27 @@ def port(django_db_setup: None) -> Iterator[int]:
         env={**os.environ, **told},
         cwd=launch.PROJECT,
         stderr=subprocess.DEVNULL,
+        preexec_fn=few_files,
     )
     eventually(launch.answers(f"{choices.url}/healthz"))
     yield chosen
     web.send_signal(signal.SIGTERM)
     web.wait(30)
+
+
+def few_files() -> None:
+    """As many systems have it: the process is to raise it by itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, hard))
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """For the clients' own ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def database_url() -> str:
@@ -115,6 +132,7 @@ def chunked(key: str, *chunks: bytes) -> bytes:
     return head + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
 
 
+@pytest.mark.usefixtures("many_files")
 def test_stalled_bodies_hold_up_nobody_and_end_in_time(port: int, key: str):
     from tests.telemetry.wire import event
 
@@ -123,7 +141,7 @@ def test_stalled_bodies_hold_up_nobody_and_end_in_time(port: int, key: str):
     with ExitStack() as stack, ThreadPoolExecutor(1) as aside:
         stalled = [
             stack.enter_context(socket.create_connection((LOOPBACK, port), timeout=30))
-            for _ in range(200)
+            for _ in range(1_200)
         ]
         for client in stalled:
             client.sendall(f"{HEAD}Content-Length: 1000\r\n\r\n{{".encode())
