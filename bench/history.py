@@ -132,7 +132,7 @@ def build_day(day: datetime, transactions: int) -> None:
         execute(fold.STORE)
         execute(fold.KEEP_BUSINESS_KEYS)
         fold.fold_transactions()
-        scorecards.record_changes()
+        scorecards.record_changes(came)
     scorecards.compact()
 
 

@@ -104,9 +104,10 @@ def _fold_claim(only: UUID | None, events: int) -> int:
         return 0
     fold.prepare_session()
     refused = _fold_rows(claimed)
-    scorecards.record_changes()
+    taken = sum(row.events for row in claimed)
+    scorecards.record_changes(taken)
     _close(claimed, refused)
-    return sum(row.events for row in claimed)
+    return taken
 
 
 def _fold_rows(claimed: Sequence[journal.ClaimedBatch]) -> list[fold.Refusal]:
@@ -170,7 +171,7 @@ def _mark_some(mark: Callable[..., int]) -> int:
     fold.prepare_session()
     marked = mark(rows=MARKED_AT_ONCE)
     if marked:
-        scorecards.record_changes()
+        scorecards.record_changes(marked)
     return marked
 
 

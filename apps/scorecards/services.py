@@ -7,7 +7,7 @@ sums, any order, any grouping and any number of workers give the same cells.
 
 from django.db import transaction
 
-from apps.core.db import execute, fetch_value
+from apps.core.db import execute, fetch_value, runner
 
 # One branch per moment a transaction is counted at. A branch skips transactions whose part in it
 # did not change, and groups by itself, so a fold appends a few rows per touched cell.
@@ -134,7 +134,7 @@ INSERT INTO scorecards_rollupdelta (bucket, workflow_id, facility_id, events, re
     manual_touches)
 SELECT date_bin('1 minute', occurred_at, 'epoch'), workflow_id, facility_id, count(*),
        count(*) FILTER (WHERE outcome = 2), count(*) FILTER (WHERE outcome = 5)
-  FROM fold_new WHERE kind = 1 GROUP BY 1, 2, 3
+  FROM fold_new WHERE kind < 2 GROUP BY 1, 2, 3
 """
 
 # Deltas leave the queue and reach every grain in one statement. A day is the facility's own: its
@@ -291,9 +291,9 @@ MINUTE_DAYS = 8
 HOUR_DAYS = 400
 
 
-def record_changes() -> None:
-    """Append the deltas of the fold at hand. Runs inside the fold's transaction."""
-    execute(RECORD_CHANGES)
+def record_changes(rows: int) -> None:
+    """Append the deltas of the fold at hand, of about `rows`; inside the fold's transaction."""
+    runner(rows)(RECORD_CHANGES)
 
 
 @transaction.atomic

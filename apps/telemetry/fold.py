@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from apps.core.db import copy_rows, execute, fetch_all, fetch_value
+from apps.core.db import copy_rows, execute, fetch_all, fetch_value, runner
 from apps.telemetry.canonical import Kind, decode_journal, split_journal
 from apps.telemetry.refusals import Code
 from apps.telemetry.tokens import refused_digest
@@ -56,7 +56,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fold_changed (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_rule_version (version bigint NOT NULL);
 CREATE TEMPORARY TABLE IF NOT EXISTS fold_stage_rule (LIKE catalog_stage_rule);
-CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule)
+CREATE TEMPORARY TABLE IF NOT EXISTS fold_target_rule (LIKE catalog_target_rule);
+CREATE INDEX IF NOT EXISTS fold_target_rule_of ON fold_target_rule (workflow_id, facility_id, clock)
 """
 
 # Commit empties them; a fold inside a larger transaction must not meet the rows of the one before.
@@ -154,7 +155,7 @@ SELECT event_key, transaction_id, occurred_at, telemetry_at(received_us), source
        facility_id, interface_id, stage_id, rank, outcome, attempt, amount_kind, backfill,
        amount_minor, service_date, event_id, ce_source, correlation_id, payer, error_standard,
        error_code, error_location, contract_version
-  FROM fold_new WHERE kind = 1
+  FROM fold_new WHERE kind < 2
  ORDER BY transaction_id, occurred_us
 """
 
@@ -186,6 +187,9 @@ IMAGES = """
 # the target in force at its moment), so it travels with that event and folding stays commutative.
 # Of a scope's target versions one holds at a time (slatarget_no_overlap), so the joins add no rows.
 #
+# Stages are asked for as kind < 2: of a session table the planner knows nothing, and takes an
+# equality for one row, which makes every join a loop.
+#
 # Arrays compare like tuples, so min(ARRAY[time, x]) is "x of the earliest". Where both parts fit
 # into one bigint it does the same for a third of the CPU: time * 8 + how it settled, rank * 2^52 +
 # time (microseconds need 51 bits until 2041, 52 until 2112). The ORDER BY of the upsert fixes the
@@ -216,7 +220,7 @@ WITH ruled AS (
            i.calendar_id, i.time_zone) AS due ON true
       LEFT JOIN LATERAL catalog_dues(b.measure, e.occurred_at, b.threshold_seconds,
            b.calendar_id, b.time_zone) AS business_due ON true
-     WHERE e.kind = 1
+     WHERE e.kind < 2
 ), summary AS (
     SELECT transaction_id, any_value(workflow_id) AS workflow_id,
            any_value(correlation_id) AS correlation_id,
@@ -241,13 +245,13 @@ WITH ruled AS (
     SELECT DISTINCT ON (transaction_id) transaction_id, rank AS trouble_rank,
            occurred_at AS trouble_at, outcome AS trouble_as, interface_id AS trouble_interface_id,
            error_standard, error_code, error_location
-      FROM fold_new WHERE kind = 1 AND outcome IN (2, 3, 4)
+      FROM fold_new WHERE kind < 2 AND outcome IN (2, 3, 4)
      ORDER BY transaction_id, rank DESC, occurred_at DESC, outcome DESC,
            COALESCE(error_standard, '') DESC, COALESCE(error_code, '') DESC,
            COALESCE(error_location, '') DESC, COALESCE(interface_id, 0) DESC
 ), paid_by AS (
     SELECT DISTINCT ON (transaction_id) transaction_id, occurred_at AS payer_at, payer
-      FROM fold_new WHERE kind = 1 AND payer IS NOT NULL
+      FROM fold_new WHERE kind < 2 AND payer IS NOT NULL
      ORDER BY transaction_id, occurred_at DESC, payer DESC
 ), folded AS (
     INSERT INTO telemetry_transaction AS t (
@@ -483,10 +487,11 @@ def fold_events(rows: Sequence[JournalRow], *, scope: Sequence[int] | None) -> l
     refused = let_in(came, scope)
     if refused and keys:
         execute(FORGET_KEYS_OF_REFUSED)
-    execute(STORE)
+    run = runner(came)
+    run(STORE)
     if keys:
-        execute(KEEP_BUSINESS_KEYS)
-    fold_transactions()
+        run(KEEP_BUSINESS_KEYS)
+    run(FOLD_TRANSACTIONS)
     if scope is not None and fetch_value(MET_FOREIGN, {"scope": scope}):
         raise ForeignMet
     return refused
@@ -495,7 +500,7 @@ def fold_events(rows: Sequence[JournalRow], *, scope: Sequence[int] | None) -> l
 def let_in(came: int, scope: Sequence[int] | None) -> list[Refusal]:
     """Keep in `fold_new` what was not known and is in scope; return the rest."""
     refused = []
-    if execute(LET_IN) < came:
+    if runner(came)(LET_IN) < came:
         refused = fetch_all(REFUSE, {}, row=Refusal)
     if scope is not None:
         refused += fetch_all(REFUSE_FOREIGN, {"scope": scope}, row=Refusal)
@@ -503,7 +508,7 @@ def let_in(came: int, scope: Sequence[int] | None) -> list[Refusal]:
 
 
 def fold_transactions() -> None:
-    """Fold whatever `fold_new` holds; leaves the before and after images in `fold_changed`."""
+    """Fold all that `fold_new` holds, in any number; the images go to `fold_changed`."""
     execute(FOLD_TRANSACTIONS)
 
 
