@@ -22,6 +22,7 @@ class Capability(models.Model):
             ("view_quarantine", "See refused events"),
             ("resolve_quarantine", "Correct, resubmit or discard refused events"),
             ("rotate_source_keys", "Issue and revoke the keys of sources"),
+            ("administer_network", "Administer people, sources and keys of every facility"),
         ]
 
     def __str__(self) -> str:

@@ -66,7 +66,12 @@ ROLES: Mapping[str, Role] = {
     ),
     "administrator": Role(
         "Administrator",
-        (*MANAGE_PEOPLE, *READ_CATALOGUE, "accounts.rotate_source_keys"),
+        (
+            *MANAGE_PEOPLE,
+            *READ_CATALOGUE,
+            "accounts.rotate_source_keys",
+            "accounts.administer_network",
+        ),
         works_in_admin=True,
     ),
 }

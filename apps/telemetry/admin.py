@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_for
+from apps.accounts.access import facilities_to_administer
 from apps.accounts.admin.scope import InScope
 from apps.telemetry.access import covers_everything
 from apps.telemetry.models import Source, SourceKey
@@ -52,7 +52,7 @@ class KeyInline(ForThoseWhoRotateKeys, admin.TabularInline):
     can_delete = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SourceKey]:
-        return _keys_of(super().get_queryset(request), facilities_for(request.user))
+        return _keys_of(super().get_queryset(request), facilities_to_administer(request.user))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -76,7 +76,7 @@ class SourceAdmin(ForThoseWhoRotateKeys, InScope):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A source without keys is in nobody's scope but that of who sees everything."""
-        is_everywhere = covers_everything(facilities_for(request.user))
+        is_everywhere = covers_everything(facilities_to_administer(request.user))
         return is_everywhere and super().has_add_permission(request, obj)
 
 

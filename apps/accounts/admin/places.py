@@ -10,13 +10,11 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_for
+from apps.accounts.access import facilities_to_administer
 from apps.accounts.admin.scope import InScope
 from apps.catalog.admin.places import FacilityAdmin, FacilityAliasAdmin
 from apps.catalog.admin.targets import SlaTargetAdmin
 from apps.catalog.models import Facility, FacilityAlias, SlaTarget
-
-GRANTS = {"facilityusergrant", "facilitygroupgrant"}
 
 admin.site.unregister([Facility, FacilityAlias, SlaTarget])
 
@@ -26,18 +24,12 @@ class FacilityInScopeAdmin(InScope, FacilityAdmin):
     def within(self, found: QuerySet[Any], facilities: Sequence[int]) -> QuerySet[Any]:
         return found.filter(pk__in=facilities)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Who hands out grants finds every place to grant, and only there."""
-        if is_search_for_grants(request):
-            return FacilityAdmin.get_queryset(self, request)
-        return super().get_queryset(request)
-
     def get_readonly_fields(self, request: HttpRequest, obj: Facility | None = None) -> Any:
         """The top of one's scope stays where it is in the tree above."""
         fields = super().get_readonly_fields(request, obj)
-        if obj is None or request.user.is_superuser or obj.parent_id is None:
+        if obj is None or obj.parent_id is None:
             return fields
-        is_inside = obj.parent_id in facilities_for(request.user)
+        is_inside = obj.parent_id in facilities_to_administer(request.user)
         return fields if is_inside else [*fields, "parent"]
 
 
@@ -52,16 +44,3 @@ class SlaTargetInScopeAdmin(InScope, SlaTargetAdmin):
     def within(self, found: QuerySet[Any], facilities: Sequence[int]) -> QuerySet[Any]:
         """What holds everywhere holds for everybody's facilities too."""
         return found.filter(Q(facility=None) | Q(facility__in=facilities))
-
-
-def is_search_for_grants(request: HttpRequest) -> bool:
-    """Whether this is the search box of a grant, asked by somebody who may add one."""
-    place = request.resolver_match
-    model = request.GET.get("model_name", "")
-    return (
-        place is not None
-        and place.url_name == "autocomplete"
-        and request.GET.get("app_label") == "accounts"
-        and model in GRANTS
-        and request.user.has_perm(f"accounts.add_{model}")
-    )

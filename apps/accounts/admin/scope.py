@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import ForeignKey, QuerySet
 from django.http import Http404, HttpRequest
 
-from apps.accounts.access import facilities_for
+from apps.accounts.access import facilities_to_administer
 from apps.catalog.models import Facility
 
 
@@ -20,9 +20,7 @@ class InScope(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found = super().get_queryset(request)
-        if request.user.is_superuser:
-            return found
-        return self.within(found, facilities_for(request.user))
+        return self.within(found, facilities_to_administer(request.user))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """404 as everywhere: Django would lead to the index and name the row that is not there."""
@@ -34,6 +32,7 @@ class InScope(admin.ModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        if db_field.related_model is Facility and not request.user.is_superuser:
-            kwargs["queryset"] = Facility.objects.filter(pk__in=facilities_for(request.user))
+        if db_field.related_model is Facility:
+            facilities = facilities_to_administer(request.user)
+            kwargs["queryset"] = Facility.objects.filter(pk__in=facilities)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                     ("view_quarantine", "See refused events"),
                     ("resolve_quarantine", "Correct, resubmit or discard refused events"),
                     ("rotate_source_keys", "Issue and revoke the keys of sources"),
+                    ("administer_network", "Administer people, sources and keys of every facility"),
                 ],
                 "managed": False,
                 "default_permissions": (),

@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import facilities_for
+from apps.accounts.access import facilities_to_administer
 from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import covers_everything
@@ -13,7 +13,7 @@ from apps.telemetry.access import covers_everything
 @require_safe
 @permission_required("accounts.rotate_source_keys", raise_exception=True)
 def index(request: HttpRequest) -> HttpResponse:
-    facilities = facilities_for(request.user)
+    facilities = facilities_to_administer(request.user)
     everywhere = covers_everything(facilities)
     sources = queries.source_reports(facilities=facilities, everywhere=everywhere)
     context = {"sources": sources, "everywhere": everywhere}
