@@ -6,9 +6,9 @@ a page has hundreds, and a loop in a template would take longer than the databas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
