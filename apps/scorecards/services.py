@@ -161,52 +161,91 @@ WITH taken AS (
 ), minutes AS (
     -- The casts keep the sums below out of numeric arithmetic, which is several times slower.
     SELECT bucket, workflow_id, facility_id,
-           sum(events)::bigint AS events, sum(started)::bigint AS started,
-           sum(settled)::bigint AS settled, sum(completed)::bigint AS completed,
-           sum(failed)::bigint AS failed, sum(dead_lettered)::bigint AS dead_lettered,
-           sum(retried)::bigint AS retried, sum(manual_touches)::bigint AS manual_touches,
-           sum(met)::bigint AS met, sum(breached)::bigint AS breached,
-           sum(excluded)::bigint AS excluded, sum(business_met)::bigint AS business_met,
-           sum(business_breached)::bigint AS business_breached,
-           sum(business_excluded)::bigint AS business_excluded,
-           sum(amount_started)::bigint AS amount_started,
-           sum(amount_settled)::bigint AS amount_settled,
-           sum(amount_completed)::bigint AS amount_completed,
-           sum(amount_at_risk)::bigint AS amount_at_risk, sum(latencies)::bigint AS latencies,
-           sum(latency_ms) AS latency_ms, sum(latency_histogram) AS latency_histogram,
-           sum(business_latencies)::bigint AS business_latencies,
-           sum(business_latency_ms) AS business_latency_ms,
-           sum(business_latency_histogram) AS business_latency_histogram
+           COALESCE(sum(events), 0)::bigint AS events,
+           COALESCE(sum(started), 0)::bigint AS started,
+           COALESCE(sum(settled), 0)::bigint AS settled,
+           COALESCE(sum(completed), 0)::bigint AS completed,
+           COALESCE(sum(failed), 0)::bigint AS failed,
+           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
+           COALESCE(sum(retried), 0)::bigint AS retried,
+           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
+           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
+           COALESCE(sum(excluded), 0)::bigint AS excluded,
+           COALESCE(sum(business_met), 0)::bigint AS business_met,
+           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
+           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
+           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
+           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
+           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
+           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
+           COALESCE(sum(latencies), 0)::bigint AS latencies,
+           COALESCE(sum(latency_ms), 0) AS latency_ms,
+           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
+           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
+           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
+           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
       FROM taken GROUP BY 1, 2, 3
 ), hours AS (
     SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id,
-           sum(events)::bigint AS events, sum(started)::bigint AS started,
-           sum(settled)::bigint AS settled, sum(completed)::bigint AS completed,
-           sum(failed)::bigint AS failed, sum(dead_lettered)::bigint AS dead_lettered,
-           sum(retried)::bigint AS retried, sum(manual_touches)::bigint AS manual_touches,
-           sum(met)::bigint AS met, sum(breached)::bigint AS breached,
-           sum(excluded)::bigint AS excluded, sum(business_met)::bigint AS business_met,
-           sum(business_breached)::bigint AS business_breached,
-           sum(business_excluded)::bigint AS business_excluded,
-           sum(amount_started)::bigint AS amount_started,
-           sum(amount_settled)::bigint AS amount_settled,
-           sum(amount_completed)::bigint AS amount_completed,
-           sum(amount_at_risk)::bigint AS amount_at_risk, sum(latencies)::bigint AS latencies,
-           sum(latency_ms) AS latency_ms, sum(latency_histogram) AS latency_histogram,
-           sum(business_latencies)::bigint AS business_latencies,
-           sum(business_latency_ms) AS business_latency_ms,
-           sum(business_latency_histogram) AS business_latency_histogram
+           COALESCE(sum(events), 0)::bigint AS events,
+           COALESCE(sum(started), 0)::bigint AS started,
+           COALESCE(sum(settled), 0)::bigint AS settled,
+           COALESCE(sum(completed), 0)::bigint AS completed,
+           COALESCE(sum(failed), 0)::bigint AS failed,
+           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
+           COALESCE(sum(retried), 0)::bigint AS retried,
+           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
+           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
+           COALESCE(sum(excluded), 0)::bigint AS excluded,
+           COALESCE(sum(business_met), 0)::bigint AS business_met,
+           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
+           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
+           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
+           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
+           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
+           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
+           COALESCE(sum(latencies), 0)::bigint AS latencies,
+           COALESCE(sum(latency_ms), 0) AS latency_ms,
+           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
+           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
+           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
+           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
       FROM minutes GROUP BY 1, 2, 3
 ), spread AS (
-    SELECT 1 AS grain, m.bucket AS cell, m.* FROM minutes AS m
-     UNION ALL
-    SELECT 3, date_trunc('day', m.bucket AT TIME ZONE f.time_zone) AT TIME ZONE f.time_zone, m.*
+    SELECT 3 AS grain, date_trunc('day', m.bucket AT TIME ZONE f.time_zone)
+               AT TIME ZONE f.time_zone AS cell, m.*
       FROM minutes AS m JOIN catalog_facility AS f ON f.id = m.facility_id
      UNION ALL
     SELECT block.grain, date_bin(block.length, h.bucket, 'epoch'), h.*
       FROM hours AS h
-     CROSS JOIN (VALUES (2, interval '1 hour'), (4, '4 hours'), (5, '1 day'), (6, '8 days'))
+     CROSS JOIN (VALUES (4, interval '4 hours'), (5, '1 day'), (6, '8 days'))
            AS block (grain, length)
+), blocks AS (
+    SELECT grain, cell, workflow_id, facility_id,
+           COALESCE(sum(events), 0)::bigint AS events,
+           COALESCE(sum(started), 0)::bigint AS started,
+           COALESCE(sum(settled), 0)::bigint AS settled,
+           COALESCE(sum(completed), 0)::bigint AS completed,
+           COALESCE(sum(failed), 0)::bigint AS failed,
+           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
+           COALESCE(sum(retried), 0)::bigint AS retried,
+           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
+           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
+           COALESCE(sum(excluded), 0)::bigint AS excluded,
+           COALESCE(sum(business_met), 0)::bigint AS business_met,
+           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
+           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
+           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
+           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
+           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
+           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
+           COALESCE(sum(latencies), 0)::bigint AS latencies,
+           COALESCE(sum(latency_ms), 0) AS latency_ms,
+           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
+           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
+           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
+           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
+      FROM spread GROUP BY 1, 2, 3, 4
 )
 INSERT INTO scorecards_rollup AS r (grain, bucket, workflow_id, facility_id,
            events, started, settled, completed, failed, dead_lettered, retried, manual_touches,
@@ -214,18 +253,12 @@ INSERT INTO scorecards_rollup AS r (grain, bucket, workflow_id, facility_id,
            amount_started, amount_settled, amount_completed, amount_at_risk, latencies,
            latency_ms, latency_histogram, business_latencies, business_latency_ms,
            business_latency_histogram)
-SELECT grain, cell, workflow_id, facility_id,
-       COALESCE(sum(events), 0), COALESCE(sum(started), 0), COALESCE(sum(settled), 0),
-       COALESCE(sum(completed), 0), COALESCE(sum(failed), 0), COALESCE(sum(dead_lettered), 0),
-       COALESCE(sum(retried), 0), COALESCE(sum(manual_touches), 0), COALESCE(sum(met), 0),
-       COALESCE(sum(breached), 0), COALESCE(sum(excluded), 0), COALESCE(sum(business_met), 0),
-       COALESCE(sum(business_breached), 0), COALESCE(sum(business_excluded), 0),
-       COALESCE(sum(amount_started), 0), COALESCE(sum(amount_settled), 0),
-       COALESCE(sum(amount_completed), 0), COALESCE(sum(amount_at_risk), 0),
-       COALESCE(sum(latencies), 0), COALESCE(sum(latency_ms), 0),
-       COALESCE(sum(latency_histogram), 0), COALESCE(sum(business_latencies), 0),
-       COALESCE(sum(business_latency_ms), 0), COALESCE(sum(business_latency_histogram), 0)
-  FROM spread GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+SELECT 1, minutes.* FROM minutes
+ UNION ALL
+SELECT 2, hours.* FROM hours
+ UNION ALL
+SELECT * FROM blocks
+ ORDER BY 1, 2, 3, 4
     ON CONFLICT ON CONSTRAINT rollup_once DO UPDATE SET
        events = r.events + excluded.events, started = r.started + excluded.started,
        settled = r.settled + excluded.settled, completed = r.completed + excluded.completed,
