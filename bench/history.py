@@ -24,7 +24,8 @@ DAYS = 90
 EVENTS_A_TRANSACTION = 4
 BUILT_FROM = [
     "bench/history.py", "apps/telemetry/sql/tables.sql", "apps/scorecards/sql/tables.sql",
-    "apps/catalog/seed/workflows.toml", "apps/catalog/seed/facilities.toml",
+    "apps/scorecards/sql/grains.sql", "apps/catalog/seed/workflows.toml",
+    "apps/catalog/seed/facilities.toml",
 ]  # fmt: skip
 
 # Start times over the whole day, stages minutes to hours apart; a few fail, a few never end. Keys

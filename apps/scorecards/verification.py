@@ -245,7 +245,7 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
             _compare(first, last)
         execute(_with(COMPARE_BACKLOG, BACKLOG))
         found = fetch_all(_with(TELL, []), {"most": MOST_TOLD}, row=Difference)
-        if heal and found:
+        if heal:
             _mend()
         return found
 
@@ -293,7 +293,10 @@ def _horizons() -> dict[str, datetime]:
 
 
 def _mend() -> None:
-    """Add the differences found, in one statement a table."""
+    """Add the differences found, in one statement a table.
+
+    A new state even without any: a rebuild also changes what pages read from transactions.
+    """
     execute(_with(MEND_CELLS, MEASURES))
     execute(_with(MEND_BACKLOG, BACKLOG))
     execute(REVISE)
