@@ -12,6 +12,7 @@ from collections.abc import Sequence
 WIDTH = 0.17
 DIGITS = 12
 BUCKETS = 160
+EMPTY = "0" * DIGITS
 
 
 def decode(packed: str) -> list[int]:
@@ -53,7 +54,10 @@ def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[
     found: list[float | None] = []
     position, below = positions[0], total
     for start in range(0, len(digits), DIGITS):
-        count = int(digits[start : start + DIGITS])
+        slot = digits[start : start + DIGITS]
+        if slot == EMPTY:
+            continue
+        count = int(slot)
         below -= count
         while position > below:
             found.append(_inside(slots - 1 - start // DIGITS, (position - below - 0.5) / count))
