@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.catalog.models import BusinessCalendar, Facility
 
 PROBLEM = "application/problem+json"
 FACILITIES = "/admin/catalog/facility/"
@@ -11,6 +12,11 @@ FACILITIES = "/admin/catalog/facility/"
 
 @pytest.fixture
 def as_root(db: None) -> Client:
+    # Where no facility is to be seen nothing is asked of the database.
+    Facility.objects.create(
+        code="ORG", name="Network", short_name="Net", kind="organization", time_zone="UTC",
+        calendar=BusinessCalendar.objects.create(code="always", name="Always"),
+    )  # fmt: skip
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     return client
