@@ -20,9 +20,7 @@ def decode(packed: str) -> list[int]:
 
     The text is sliced because Python refuses to parse integers of more than 4,300 digits.
     """
-    digits = packed.partition(".")[0]
-    if digits.startswith("-"):
-        raise ValueError("a histogram never holds fewer than zero latencies")
+    digits = _digits(packed)
     return [int(digits[max(0, end - DIGITS) : end]) for end in range(len(digits), 0, -DIGITS)]
 
 
@@ -49,8 +47,9 @@ def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[
     if total <= 0:
         return [None] * len(fractions)
     positions = [fraction * (total - 1) + 1 for fraction in fractions]
-    slots = -(-len(packed) // DIGITS)
-    digits = packed.zfill(slots * DIGITS)
+    digits = _digits(packed)
+    slots = -(-len(digits) // DIGITS)
+    digits = digits.zfill(slots * DIGITS)
     found: list[float | None] = []
     position, below = positions[0], total
     for start in range(0, len(digits), DIGITS):
@@ -65,6 +64,13 @@ def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[
                 return found
             position = positions[len(found)]
     raise AssertionError("every position lies within the total")
+
+
+def _digits(packed: str) -> str:
+    """The whole number alone: a number that was ever a power or a quotient shows decimals."""
+    if packed.startswith("-"):
+        raise ValueError("a histogram never holds fewer than zero latencies")
+    return packed.partition(".")[0]
 
 
 def _inside(bucket: int, share: float) -> float:

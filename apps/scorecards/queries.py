@@ -107,6 +107,7 @@ BACKLOG_THEN = """standing AS (
        AND first_at < %(end)s
        AND (settled_at IS NULL OR settled_at >= %(end)s
             OR reopened_at > settled_at AND reopened_at < %(end)s)
+       AND (expired_at IS NULL OR expired_at >= %(end)s)
 ), backlog AS (
     SELECT workflow_id, facility_id, count(*) AS open, count(*) FILTER (WHERE overdue) AS overdue,
            count(*) FILTER (WHERE business_overdue) AS business_overdue,

@@ -148,7 +148,7 @@ def _respond(
     if (etag := _etags.get(name)) and etag in has:
         return HttpResponseNotModified(headers={"ETag": etag})
     found = _read(question)
-    etag = _etags.put(name, _etag(question, found))
+    etag = _etags.put(name, _etag(question, found, catalogue))
     if etag in has:
         return HttpResponseNotModified(headers={"ETag": etag})
     body = _body(question, found, catalogue, now, state.reach(now).isoformat())
@@ -189,9 +189,12 @@ def _read(question: Question) -> Found:
     return found
 
 
-def _etag(question: Question, found: Found) -> str:
-    """Weak: two answers with the same figures differ in their watermark and in ages."""
-    content = msgspec.msgpack.encode((question.window, question.grain, found))
+def _etag(question: Question, found: Found, catalogue: Snapshot) -> str:
+    """Weak: two answers with the same figures under the same codes differ in watermark and ages."""
+    workflows = [one.code for one in question.workflows]
+    facilities = [catalogue.facilities_by_id[key].code for key in question.zones]
+    figures = (question.window, question.grain, workflows, facilities, found)
+    content = msgspec.msgpack.encode(figures)
     return f'W/"{blake2b(content, digest_size=12).hexdigest()}"'
 
 

@@ -405,7 +405,8 @@ REASONS = {
     ),
     Code.FOREIGN_TRANSACTION: (
         "/subject",
-        "The transaction is at a facility that the sender may not speak for.",
+        "The transaction is at a facility that the sender may not speak for. Send it again with a "
+        "wider key, or under another subject.",
     ),
 }
 

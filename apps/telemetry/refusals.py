@@ -105,6 +105,9 @@ class Code(StrEnum):
     )
 
 
+# Found when events are counted, where their content is no longer at hand: nothing to correct here.
+FOUND_LATE = (Code.CONFLICT, Code.FOREIGN_TRANSACTION)
+
 # Reasons that the catalogue can remove without the sender: tried again when it changes.
 MENDED_BY_CATALOGUE = (
     Code.UNKNOWN_WORKFLOW,

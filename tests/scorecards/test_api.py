@@ -8,10 +8,13 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.services import issue_token
+from apps.catalog.models import Facility
+from apps.catalog.snapshot import forget_snapshot
 from apps.core import openapi
 from apps.core.db import fetch_value
-from apps.pipeline.services import fold_journal
+from apps.pipeline.services import fold_journal, sweep_silent
 from apps.scorecards.views import ScorecardAnswer
+from apps.telemetry.models import Transaction
 from tests.dashboard.cast import NORTH, SOUTH, ago, done, fold, stuck
 from tests.pipeline.network import event, post
 
@@ -42,6 +45,38 @@ def test_a_token_reads_the_cells_of_its_user(bea, happened):
     assert cell["p50_ms"] == pytest.approx(150_000, rel=0.1)
     assert cell["censored"] == ["p99_ms", "p95_ms"]
     assert "bucket" not in cell
+
+
+def test_a_clock_that_starts_and_stops_in_one_instant_is_the_shortest_latency(as_bea, happened):
+    happened(*done("d-1", minutes=0), *done("d-2", minutes=10), *done("d-3", minutes=0))
+    [cell] = as_bea.get(SCORECARDS).json()["cells"]
+
+    assert cell["p50_ms"] == 1
+    assert cell["p99_ms"] == pytest.approx(300_000, rel=0.1)
+
+
+def test_a_facility_with_a_new_code_is_a_new_answer(as_bea, happened, network):
+    happened(*done("d-1"))
+    etag = as_bea.get(SCORECARDS)["ETag"]
+    Facility.objects.filter(pk=network.facilities[0].pk).update(code="RENAMED")
+    forget_snapshot()
+
+    answer = as_bea.get(SCORECARDS, headers={"If-None-Match": etag})
+
+    assert answer.json()["cells"][0]["facility"] == "RENAMED"
+
+
+def test_what_had_expired_by_then_was_not_open(as_bea, happened):
+    happened(*stuck("s-1", hours_ago=24 * 40, workflow=1))
+    sweep_silent()
+    Transaction.objects.update(expired_at=ago(days=2))
+
+    def open_then(**span: float) -> list[int]:
+        found = as_bea.get(SCORECARDS, {"as_of": ago(**span).isoformat()}).json()["cells"]
+        return [cell["open"] for cell in found if cell["open"]]
+
+    assert open_then(days=1) == []
+    assert open_then(days=3) == [1]
 
 
 def test_the_answer_is_what_its_description_says(as_bea, happened):

@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.scorecards.histogram import BUCKETS, DIGITS, WIDTH, decode, quantile
+from apps.scorecards.histogram import BUCKETS, DIGITS, WIDTH, decode, quantile, tail_quantiles
 
 PACK = """
 SELECT sum(unit)::text FROM unnest(%s::bigint[]) AS ms
@@ -50,6 +50,17 @@ def test_percentiles_of_realistic_latencies_are_within_two_percent_on_average(db
 
 
 # Nothing is written, so sharing the connection between examples is safe.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=60))
+def test_both_readers_of_a_histogram_agree(db, latencies):
+    packed = pack(latencies)
+    counts, fractions = decode(packed), (0.99, 0.95, 0.5)
+
+    found = tail_quantiles(packed, len(latencies), fractions)
+
+    assert found == pytest.approx([quantile(counts, fraction) for fraction in fractions])
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=60))
 def test_decoding_finds_every_latency_in_its_bucket(db, latencies):

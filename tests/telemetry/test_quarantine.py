@@ -115,13 +115,18 @@ def test_the_detail_says_why_and_what_to_do(signed_in, ivo, sender):
     assertContains(answer, "Send it on")
 
 
-def test_a_conflict_can_only_be_looked_at(signed_in, ivo, sender):
+@pytest.mark.parametrize("code", ["conflict", "foreign_transaction"])
+def test_what_was_refused_when_counted_can_only_be_looked_at_or_given_up(
+    signed_in, ivo, sender, code
+):
     item = refused(sender)
-    Quarantine.objects.update(code="conflict", view={}, first_digest="0a", second_digest="0b")
+    Quarantine.objects.update(code=code, view={}, first_digest="0a", second_digest="0b")
 
     answer = signed_in(ivo).get(page(item))
 
     assertContains(answer, "0b")
+    assertContains(answer, "Nothing of it was kept")
+    assertContains(answer, "Discard")
     assertNotContains(answer, "Send it on")
 
 

@@ -103,9 +103,11 @@ CREATE TABLE scorecards_backlogsnapshot (
 -- bucket holds 10^12 - 1 before it could carry into its neighbour.
 CREATE TABLE scorecards_histogramunit (
     position smallint PRIMARY KEY,
-    unit numeric NOT NULL
+    unit numeric NOT NULL CHECK (scale(unit) = 0)
 );
-INSERT INTO scorecards_histogramunit SELECT i, 10::numeric ^ (12 * i) FROM generate_series(0, 159) i;
+-- Written out, because a power has decimals (10::numeric ^ 0 is 1.0000000000000000) that sum() keeps.
+INSERT INTO scorecards_histogramunit
+SELECT i, ('1' || repeat('0', 12 * i))::numeric FROM generate_series(0, 159) i;
 
 -- Whole milliseconds, the rest cut off: exact microseconds first, since a double times 1000 falls on
 -- either side of a half.

@@ -16,7 +16,8 @@ from apps.telemetry.services.keys import sender_for
 
 
 class Batch(msgspec.Struct):
-    """A batch; the counts of stored, duplicate and conflicting events come with folding."""
+    """A batch; its counts come with folding. `conflicts` are events that were refused only then and
+    wait in quarantine: an id that came before with other content, or a transaction out of scope."""
 
     id: str
     state: str

@@ -16,7 +16,7 @@ from apps.telemetry import queries
 from apps.telemetry.access import covers_everything, person
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
 from apps.telemetry.models import Quarantine
-from apps.telemetry.refusals import Code, Refused
+from apps.telemetry.refusals import FOUND_LATE, Code, Refused
 from apps.telemetry.services import quarantine
 
 OVERFLOWS_SHOWN = 5
@@ -95,12 +95,13 @@ def _render_detail(
     correction: CorrectionForm | None = None,
     discarding: DiscardForm | None = None,
 ) -> HttpResponse:
-    is_open = item.state == Quarantine.State.OPEN and item.code != Code.CONFLICT
+    is_open = item.state == Quarantine.State.OPEN
+    can_be_corrected = is_open and item.code not in FOUND_LATE
     context: dict[str, Any] = {
         "item": item,
         "help": Code(item.code).help if item.code in list(Code) else "",
-        "correction": (correction or CorrectionForm(item.view)) if is_open else None,
-        "discarding": discarding or DiscardForm(),
+        "correction": (correction or CorrectionForm(item.view)) if can_be_corrected else None,
+        "discarding": (discarding or DiscardForm()) if is_open else None,
         "may_resolve": request.user.has_perm("accounts.resolve_quarantine"),
     }
     return render(request, "telemetry/quarantined.html", context)
