@@ -126,7 +126,7 @@ def test_what_was_refused_when_counted_can_only_be_looked_at_or_given_up(
 
     assertContains(answer, "0b")
     assertContains(answer, "Nothing of it was kept")
-    assertContains(answer, "Discard")
+    assertContains(answer, "Give it up")
     assertNotContains(answer, "Send it on")
 
 
