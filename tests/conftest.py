@@ -56,15 +56,20 @@ def pytest_configure() -> None:
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 
+def commits(item: pytest.Item) -> bool:
+    """Whether a test writes for good, instead of in a transaction that is rolled back."""
+    database = item.get_closest_marker("django_db")
+    return "transactional_db" in getattr(item, "fixturenames", ()) or bool(
+        database and database.kwargs.get("transaction")
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What commits, tries a hundred examples or simulates days is slow, without being marked."""
     for item in items:
         simulates = "tests/demo/" in item.nodeid
-        database = item.get_closest_marker("django_db")
-        commits = "transactional_db" in getattr(item, "fixturenames", ()) or (
-            database is not None and database.kwargs.get("transaction")
-        )
-        if simulates or commits or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        tries = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if simulates or tries or commits(item):
             item.add_marker(pytest.mark.slow)
 
 
@@ -114,18 +119,20 @@ WITHOUT_MODELS = {
 }
 
 
-@pytest.fixture
-def transactional_db(transactional_db: None) -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def leave_nothing(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
     """A committing test also leaves rows in tables that Django does not manage; empty those too."""
     yield
+    if not commits(request.node):
+        return
     from django.apps import apps
     from django.db import connection
 
     owners = (apps.get_app_config(label) for label in ("telemetry", "scorecards"))
     models = (model for owner in owners for model in owner.get_models())
     tables = {model._meta.db_table for model in models if not model._meta.managed}
-    with connection.cursor() as cursor:
-        names = ", ".join(sorted(tables | WITHOUT_MODELS))
+    names = ", ".join(sorted(tables | WITHOUT_MODELS))
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {names} CASCADE")
 
 
