@@ -6,7 +6,7 @@ nothing that an accepted event would not have held.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -69,10 +69,18 @@ def facility_of(view: Mapping[str, Any], names: Directory) -> int | None:
 
 
 def text_of(value: object) -> str:
-    """A text that every page and every row can hold; anything else is no text."""
+    """A text that every page and every row can hold, whatever was sent.
+
+    What is no text, or a person's number, becomes the empty text.
+    """
     if not isinstance(value, str) or looks_personal(value):
         return ""
     return UNSAFE.sub("\ufffd", value[:_MAX_TEXT])
+
+
+def is_keepable(value: object) -> TypeGuard[str]:
+    """Whether a value is a text that can be kept just as it is; only such a one has a token."""
+    return bool(value) and text_of(value) == value
 
 
 def _visible(document: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,11 +119,11 @@ def _business_keys(keys: object) -> list[BusinessKey]:
     return [
         business_key(kind, value)
         for kind, value in sorted(keys.items())[:MAX_BUSINESS_KEYS]
-        if is_business_kind(kind) and 0 < len(text_of(value)) == len(value)
+        if is_business_kind(kind) and is_keepable(value)
     ]
 
 
 def _records(keys: object) -> list[str]:
     if not isinstance(keys, list):
         return []
-    return [record_token(key) for key in keys[:MAX_RECORDS] if text_of(key)]
+    return [record_token(key) for key in keys[:MAX_RECORDS] if is_keepable(key)]

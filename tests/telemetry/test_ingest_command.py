@@ -75,6 +75,15 @@ def test_long_files_become_batches_of_a_thousand(network, file):
     assert IngestBatch.objects.first().source.system == network.ehr
 
 
+def test_half_a_surrogate_pair_stops_no_file(network, file):
+    bad = event(data__business_keys={"account": "\ud800"})
+
+    out = run(file("batch.json", [event(), bad, event(type="other", data={"keys": ["\ud800"]})]))
+
+    assert "1 accepted, 2 in quarantine" in out
+    assert "2  control_character" in out
+
+
 def test_bad_lines_are_counted_by_reason(network, file):
     out = run(
         file("lines.ndjson", lines(2) + b"nonsense\n" + json.dumps(event(data__stage="x")).encode())

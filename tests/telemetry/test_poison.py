@@ -31,6 +31,16 @@ POISON = {
     "a control character": (event(id="a\x1bb"), "control_character"),
     "a lone surrogate": (event(subject="a\ud800"), "control_character"),
     "a lone surrogate in a name": (event(**{"data": {"\udfff": 1}}), "control_character"),
+    "a lone surrogate in a business key": (
+        event(data__business_keys={"account": "\ud800"}), "control_character",
+    ),
+    "a lone surrogate in a record's number": (
+        event(type="throughline.checkpoint.v1", data={"keys": ["\ud800a"]}), "control_character",
+    ),
+    "one in either, of another type": (
+        event(type="other", data={"business_keys": {"account": "a\udfff"}, "keys": ["\ud800"]}),
+        "control_character",
+    ),
     "an attempt beyond the column": (event(data__attempt=2**31), "too_large_number"),
     "a number of many digits": (event(data__attempt=10**400), "too_large_number"),
     "an attempt of zero": (event(data__attempt=0), "invalid_data"),
@@ -242,17 +252,31 @@ def test_free_text_of_an_error_is_never_kept(sender):
     assert "AEx" in kept
 
 
+# Half surrogate pairs, too: JSON can write them, and UTF-8 cannot.
+texts = st.text(st.characters(exclude_categories=()))
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
 attributes = st.sampled_from([*event(), "data_base64", "ext", "traceparent"])
 fields = st.sampled_from([*event()["data"], "amount", "error", "business_keys", "attempt", "keys"])
+numbers = st.fixed_dictionaries(
+    {},
+    optional={
+        "business_keys": st.dictionaries(st.sampled_from(["account", "claim", "A b"]), texts),
+        "keys": st.lists(texts, max_size=4),
+    },
+)
 events = st.builds(
-    lambda changes, data: {**event(), **changes, "data": {**event()["data"], **data}},
+    lambda changes, data, keys: {
+        **event(),
+        **changes,
+        "data": {**event()["data"], **data, **keys},
+    },
     st.dictionaries(attributes, json_values, max_size=2),
     st.dictionaries(fields, json_values, max_size=2),
+    numbers,
 )
 fuzz = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
