@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 # Celery folds within a few hundredths of a second; what is older than this was not announced.
 PATIENCE_SECONDS = 0.3
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.2
 
 
 @dataclass
