@@ -3,8 +3,9 @@
 granian's own WSGI threads read bodies themselves: as many connections as there are threads, each
 stalled inside a body, would silence the server, and nothing in granian ends them. As an RSGI
 application we read on the event loop, where a client that is slow costs no thread, within a time, a
-size and a sum of sizes; a thread gets the request when all of it is there. Answers leave the thread
-whole, or as a file that granian sends, so slow readers hold none either.
+size and a sum of sizes. A thread gets the request when all of it is there, and only so many wait
+for one. Answers leave the thread whole, or as a file that granian sends, so slow readers hold none
+either.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import asyncio
 import logging
 import sys
 from asyncio import AbstractEventLoop, Future
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from queue import SimpleQueue
+from string import punctuation
 from threading import Thread
 from typing import IO, Any
+from urllib.parse import quote
 
 import msgspec
 from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
@@ -41,15 +45,20 @@ FAREWELL_SECONDS = 8.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What a client may take: bytes of one body, of all large bodies at once, and time.
+    """What clients may take: bytes of one body, of all large bodies at once, places and time.
 
-    A body has `seconds`, and another second for each `rate` bytes that have come.
+    Bodies of `body` bytes are taken at the addresses that begin as one of `large_at` does, and of
+    `elsewhere` bytes at all others. A body has `seconds`, and another second for each `rate` bytes
+    that have come. `waiting` requests may wait for a thread.
     """
 
     body: int
+    elsewhere: int
+    large_at: tuple[str, ...]
     together: int
     seconds: float
     rate: int
+    waiting: int
 
 
 class Refused(Exception):
@@ -75,14 +84,18 @@ class Refused(Exception):
         ]
 
 
+class Unwanted(Refused):
+    """A request of which the rest is read and dropped, so that its sender reads the answer."""
+
+
 def too_slow() -> Refused:
     detail = "The body came too slowly. Nothing was stored; send it again, or in smaller parts."
     return Refused(HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", detail)
 
 
 def too_large() -> Refused:
-    detail = "The body is over the limit. Send fewer events a request."
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", detail)
+    detail = "The body is over the limit. Nothing was stored; send it in smaller parts."
+    return Unwanted(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", detail)
 
 
 def cut_off() -> Refused:
@@ -91,17 +104,41 @@ def cut_off() -> Refused:
 
 def too_busy() -> Refused:
     detail = "Too many large bodies are on their way. Send the same again later."
+    return Unwanted(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, Retry_After="5")
+
+
+def too_many() -> Refused:
+    detail = "Too many requests wait for their answers. Send the same again later."
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, Retry_After="5")
 
 
+def not_chunked() -> Refused:
+    detail = "Transfer-Encoding may be chunked, and nothing else. Compress with Content-Encoding."
+    return Refused(HTTPStatus.NOT_IMPLEMENTED, "unknown_transfer_encoding", detail)
+
+
+def not_ascii(name: str) -> Refused:
+    detail = f"The header {name} is not ASCII. Percent-encode what is not, or leave it out."
+    return Refused(HTTPStatus.BAD_REQUEST, "invalid_header", detail)
+
+
+def sent_twice(name: str) -> Refused:
+    detail = f"The header {name} came more than once. Send it once."
+    return Refused(HTTPStatus.BAD_REQUEST, "invalid_header", detail)
+
+
 @dataclass(slots=True)
-class Task:
-    """A complete request on its way through a thread."""
+class Request:
+    """A request from its first line to its answer; `held` bytes count towards what all may hold."""
 
     scope: Scope
     proto: HTTPProtocol
-    body: bytes
     answered: Future[None]
+    body: bytes | bytearray = b""
+    held: int = 0
+
+    def refuse(self, refused: Refused) -> None:
+        self.proto.response_bytes(refused.status, refused.headers, refused.body)
 
 
 class Front:
@@ -113,7 +150,7 @@ class Front:
         self.limits = limits
         self.held = 0
         self.in_flight = 0
-        self.tasks: SimpleQueue[Task] = SimpleQueue()
+        self.tasks: SimpleQueue[Request] = SimpleQueue()
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
@@ -124,15 +161,18 @@ class Front:
         loop.run_until_complete(self._finish())
 
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
+        request = Request(scope, proto, self.loop.create_future())
         self.in_flight += 1
         try:
-            body = await self._body(scope, proto)
-            answered = self.loop.create_future()
-            self.tasks.put(Task(scope, proto, body, answered))
-            await answered
+            request.body = await self._body(request)
+            if self.tasks.qsize() >= self.limits.waiting:
+                raise too_many()
+            self.tasks.put(request)
+            await request.answered
         except Refused as refused:
-            proto.response_bytes(refused.status, refused.headers, refused.body)
+            request.refuse(refused)
         finally:
+            self._let_go(request)
             self.in_flight -= 1
 
     async def _finish(self) -> None:
@@ -142,37 +182,58 @@ class Front:
 
     # -- on the event loop: the body ---------------------------------------------------------------
 
-    async def _body(self, scope: Scope, proto: HTTPProtocol) -> bytes:
-        length = scope.headers.get("content-length")
+    async def _body(self, request: Request) -> bytes:
+        headers = request.scope.headers
+        length = headers.get("content-length")
         if length is None:
-            return await self._large(proto) if "transfer-encoding" in scope.headers else b""
+            return await self._chunked(request) if "transfer-encoding" in headers else b""
         size = int(length)
         if size > SMALL:
-            body = await self._large(proto, size)
+            body = await self._large(request, size)
             if len(body) != size:
                 raise cut_off()
             return body
-        return await self._in_time(proto(), self.limits.seconds) if size else b""
+        return await self._in_time(request.proto(), self.limits.seconds) if size else b""
 
-    async def _large(self, proto: HTTPProtocol, size: int = 0) -> bytes:
+    async def _chunked(self, request: Request) -> bytes:
+        """A body whose length nobody said; any other coding would still be on it."""
+        body = await self._large(request)
+        lines = request.scope.headers.items()
+        codings = [value.lower() for name, value in lines if name == "transfer-encoding"]
+        if codings != ["chunked"]:
+            raise not_chunked()
+        return body
+
+    async def _large(self, request: Request, size: int = 0) -> bytes:
         """A body piece by piece: of a length that is known, or chunked."""
-        if size > self.limits.body:
-            await self._drop(proto.__aiter__())
-            raise too_large()
-        body = bytearray()
+        limit = self._limit(request.scope.path)
+        pieces = request.proto.__aiter__()
         try:
-            await self._collect(proto.__aiter__(), body)
-        finally:
-            self.held -= len(body)
-        return bytes(body)
+            if size > limit:
+                raise too_large()
+            await self._collect(pieces, request, limit)
+        except Unwanted:
+            self._let_go(request)
+            await self._drop(pieces, limit)
+            raise
+        return bytes(request.body)
 
-    async def _collect(self, pieces: Any, body: bytearray) -> None:
+    def _limit(self, path: str) -> int:
+        is_large = path.startswith(self.limits.large_at)
+        return self.limits.body if is_large else self.limits.elsewhere
+
+    def _let_go(self, request: Request) -> None:
+        self.held -= request.held
+        request.held, request.body = 0, b""
+
+    async def _collect(self, pieces: Any, request: Request, limit: int) -> None:
         began = self.loop.time()
-        while piece := await self._next(pieces, began, len(body)):
-            body += piece
+        request.body = bytearray()
+        while piece := await self._next(pieces, began, request.held):
+            request.body += piece
+            request.held += len(piece)
             self.held += len(piece)
-            if len(body) > self.limits.body:
-                await self._drop(pieces)
+            if request.held > limit:
                 raise too_large()
             if self.held > self.limits.together:
                 raise too_busy()
@@ -189,11 +250,11 @@ class Front:
             return
         raise cut_off()
 
-    async def _drop(self, pieces: Any) -> None:
+    async def _drop(self, pieces: Any, limit: int) -> None:
         began, dropped = self.loop.time(), 0
         while piece := await self._next(pieces, began, dropped):
             dropped += len(piece)
-            if dropped > PATIENCE * self.limits.body:
+            if dropped > PATIENCE * limit:
                 return
 
     async def _next(self, pieces: Any, began: float, so_far: int) -> bytes:
@@ -213,24 +274,26 @@ class Front:
 
     def _work(self) -> None:
         while True:
-            task = self.tasks.get()
+            request = self.tasks.get()
             try:
-                self._answer(task)
+                self._answer(request)
+            except Refused as refused:
+                request.refuse(refused)
             except Exception as error:
                 log.error("web: a request failed outside the application", exc_info=error)
-                task.proto.response_empty(500, [])
+                request.proto.response_empty(500, [])
             finally:
-                self.loop.call_soon_threadsafe(task.answered.set_result, None)
-                del task
+                self.loop.call_soon_threadsafe(request.answered.set_result, None)
+                del request
 
-    def _answer(self, task: Task) -> None:
-        start = _Start()
-        result = self.application(environ(task.scope, task.body), start)
+    def _answer(self, request: Request) -> None:
+        start, proto = _Start(), request.proto
+        result = self.application(environ(request.scope, request.body), start)
         try:
             if isinstance(result, _File) and (path := result.path):
-                task.proto.response_file(start.status, start.headers, path)
+                proto.response_file(start.status, start.headers, path)
             else:
-                task.proto.response_bytes(start.status, start.headers, b"".join(result))
+                proto.response_bytes(start.status, start.headers, b"".join(result))
         finally:
             if close := getattr(result, "close", None):
                 close()
@@ -259,20 +322,42 @@ class _File:
         return iter(lambda: self.file.read(SMALL), b"")
 
 
-def environ(scope: Scope, body: bytes) -> dict[str, Any]:
+def environ(scope: Scope, body: bytes | bytearray) -> dict[str, Any]:
     """The request as WSGI has it. A chunked body has a length by now."""
     found = _ALWAYS | _ends(scope.server, scope.client.rpartition(":")[0])
     found["REQUEST_METHOD"] = scope.method
     found["PATH_INFO"] = scope.path.encode().decode("latin-1")
-    found["QUERY_STRING"] = scope.query_string
+    found["QUERY_STRING"] = _escaped(scope.query_string)
     found["SERVER_PROTOCOL"] = f"HTTP/{scope.http_version}"
     found["wsgi.url_scheme"] = scope.scheme
     found["wsgi.input"] = BytesIO(body)
-    for name, value in scope.headers.items():
+    for name, value in header_lines(scope):
         if key := _key(name):
             found[key] = f"{found[key]},{value}" if key in found else value
     found["CONTENT_LENGTH"] = str(len(body))
     return found
+
+
+def _escaped(query: str) -> str:
+    """A query as it ought to be sent: Latin-1 of raw UTF-8 would be read well and passed on ill."""
+    return query if query.isascii() else quote(query, safe=punctuation)
+
+
+def header_lines(scope: Scope) -> list[tuple[str, str]]:
+    """The lines of the head, each of which says all that was sent under its name.
+
+    granian leaves out values that are not ASCII, and keeps their names.
+    """
+    lines: list[tuple[str, str]] = scope.headers.items()
+    values = dict(lines)
+    names = len(scope.headers)  # type: ignore[arg-type]
+    if not len(values) == len(lines) == names:
+        if lost := sorted(set(scope.headers.keys()) - values.keys()):
+            raise not_ascii(lost[0])
+        for name, count in Counter(name for name, _ in lines).items():
+            if count > 1 and (name == "host" or name.startswith("ce-")):
+                raise sent_twice(name)
+    return lines
 
 
 @lru_cache(maxsize=256)

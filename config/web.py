@@ -12,8 +12,11 @@ application = Front(
     threads=settings.THROUGHLINE_WEB_THREADS,
     limits=Limits(
         body=settings.THROUGHLINE_MAX_BODY_BYTES,
+        elsewhere=min(2**20, settings.THROUGHLINE_MAX_BODY_BYTES),
+        large_at=("/api/v1/events", "/api/v1/quarantine"),
         together=8 * settings.THROUGHLINE_MAX_BODY_BYTES,
         seconds=settings.THROUGHLINE_BODY_SECONDS,
         rate=settings.THROUGHLINE_BODY_BYTES_PER_SECOND,
+        waiting=256,
     ),
 )

@@ -6,5 +6,13 @@ from config.front import Front, Limits
 application = Front(
     wsgi,
     threads=4,
-    limits=Limits(body=10 * 2**20, together=80 * 2**20, seconds=10, rate=32 * 2**10),
+    limits=Limits(
+        body=10 * 2**20,
+        elsewhere=2**20,
+        large_at=("/",),
+        together=80 * 2**20,
+        seconds=10,
+        rate=32 * 2**10,
+        waiting=256,
+    ),
 )

@@ -11,7 +11,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -93,20 +94,33 @@ def key(transactional_db: None) -> str:
     return issue_key(source="ehr").bearer
 
 
+@pytest.fixture
+def token(key: str) -> str:
+    """For the API's readers."""
+    from apps.accounts.models import User
+    from apps.accounts.services import issue_token
+
+    return issue_token(user=User.objects.create_superuser("root"))
+
+
 def lines(*events: Any) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in events)
 
 
 def send(port: int, *parts: bytes, pause: float = 0.0, hang_up: bool = False) -> tuple[int, Any]:
     """The answer to a request written in parts: its status and what its JSON says."""
+    head, _, body = answer_to(port, *parts, pause=pause, hang_up=hang_up).partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def answer_to(port: int, *parts: bytes, pause: float = 0.0, hang_up: bool = False) -> bytes:
     with socket.create_connection((LOOPBACK, port), timeout=30) as client:
         for part in parts:
             client.sendall(part)
             time.sleep(pause)
         if hang_up:
             client.shutdown(socket.SHUT_WR)
-        head, _, body = read_all(client).partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)
+        return read_all(client)
 
 
 def read_all(client: socket.socket) -> bytes:
@@ -230,34 +244,198 @@ def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_dash(port: int
     assert send(port, head.encode() + b"[]")[1]["code"] == "invalid_key"
 
 
-def test_a_request_in_flight_is_answered_before_the_process_ends(tmp_path: Any):
-    (tmp_path / "late.py").write_text(LATE)
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET /healthz?日=é HTTP/1.1\r\n", 200),
+        ("GET /api/v1/scorecards?workflow=日 HTTP/1.1\r\nAuthorization: Bearer {token}\r\n", 400),
+    ],
+)
+def test_an_address_may_be_sent_as_raw_utf_8(port: int, token: str, head: str, status: int):
+    text = f"{head.format(token=token)}Host: localhost\r\n\r\n".encode()
+
+    assert answer_to(port, text).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_where_somebody_wanted_to_go_survives_raw_utf_8(port: int):
+    answer = answer_to(port, "GET /flow/?a=日%20é HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+    assert answer.startswith(b"HTTP/1.1 302 ")
+    assert b"next=/flow/%3Fa%3D%25E6%2597%25A5%2520%25C3%25A9" in answer
+
+
+def test_a_query_is_read_alike_raw_and_escaped(port: int, token: str):
+    raw, escaped = (
+        answer_to(
+            port,
+            f"GET /api/v1/scorecards?from={word} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n".encode(),
+        ).partition(b"\r\n\r\n")[2]
+        for word in ("日é", "%E6%97%A5%C3%A9")
+    )
+
+    assert raw == escaped
+
+
+@pytest.mark.parametrize("name", ["ce-subject", "authorization", "x-anything"])
+def test_a_header_that_is_not_ascii_is_refused_by_its_name(port: int, key: str, name: str):
+    text = measured(key, b"[]").replace(b"Host", f"{name}: 日本é\r\nHost".encode(), 1)
+    if name == "authorization":
+        text = text.replace(f"Authorization: Bearer {key}\r\n".encode(), b"")
+
+    status, problem = send(port, text)
+
+    assert (status, problem["code"]) == (400, "invalid_header")
+    assert f"The header {name} is not ASCII" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("Host: other", 400),
+        ("ce-id: 1\r\nce-id: 1", 400),
+        ("ce-subject: a\r\nce-type: b\r\nCe-Subject: c", 400),
+        ("Accept: a/b\r\nAccept: c/d", 202),
+    ],
+)
+def test_what_is_said_once_is_not_said_twice(port: int, key: str, line: str, status: int):
+    text = measured(key, b"\n").replace(b"Host:", f"{line}\r\nHost:".encode(), 1)
+
+    given, answer = send(port, text)
+
+    assert given == status
+    assert status == 202 or answer["code"] == "invalid_header"
+
+
+@pytest.mark.parametrize("codings", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"])
+def test_a_transfer_coding_that_nobody_undoes_is_refused(port: int, key: str, codings: str):
+    from tests.telemetry.wire import event
+
+    text = chunked(key, lines(event()), b"")
+
+    status, problem = send(port, text.replace(b": chunked", f": {codings}".encode()))
+
+    assert (status, problem["code"]) == (501, "unknown_transfer_encoding")
+    assert send(port, text.replace(b": chunked", b": Chunked"))[0] == 202
+
+
+def test_a_request_in_flight_is_answered_before_the_process_ends(tmp_path: Path):
+    with serving(tmp_path) as (web, port), ThreadPoolExecutor(1) as aside:
+        waiting = aside.submit(send, port, WAIT)
+        time.sleep(0.5)
+        web.terminate()
+        time.sleep(0.5)
+        (tmp_path / "gate").touch()
+        assert waiting.result() == (200, [])
+        assert web.wait(30) == 0
+
+
+def test_a_large_body_counts_until_it_is_answered(tmp_path: Path):
+    large = post("/large", 3 * 2**20)
+    with serving(tmp_path) as (web, port), ThreadPoolExecutor(9) as aside:
+        waiting = [aside.submit(send, port, large) for _ in range(9)]
+        time.sleep(1)
+        assert send(port, large)[1]["code"] == "unavailable"
+        most = memory_of(web)
+
+        (tmp_path / "gate").touch()
+        assert [one.result()[0] for one in waiting] == [200] * 9
+        assert send(port, large)[0] == 200
+        eventually(lambda: most - memory_of(web) > 20 * 2**20)
+
+
+def test_who_gave_up_waiting_counts_until_a_thread_was_there(tmp_path: Path):
+    large = post("/large", 3 * 2**20)
+    with serving(tmp_path) as (_, port):
+        for _ in range(9):
+            with socket.create_connection((LOOPBACK, port)) as client:
+                client.sendall(large)
+                time.sleep(0.1)
+
+        assert send(port, large)[1]["code"] == "unavailable"
+        (tmp_path / "gate").touch()
+        eventually(lambda: send(port, large)[0] == 200)
+
+
+def test_only_so_many_requests_wait_for_a_thread(tmp_path: Path):
+    with serving(tmp_path) as (_, port), ThreadPoolExecutor(22) as aside:
+        waiting = [aside.submit(send, port, WAIT) for _ in range(22)]
+        time.sleep(1)
+        assert send(port, WAIT)[1]["code"] == "unavailable"
+
+        (tmp_path / "gate").touch()
+        assert [one.result()[0] for one in waiting] == [200] * 22
+        assert send(port, WAIT)[0] == 200
+
+
+def test_a_large_body_is_refused_where_none_belongs(tmp_path: Path):
+    (tmp_path / "gate").touch()
+    with serving(tmp_path) as (_, port):
+        assert send(port, post("/large/too", 200_000))[0] == 200
+        assert send(port, post("/small", 90_000))[0] == 200
+        assert send(port, post("/small", 200_000))[0] == 413
+
+
+def post(path: str, size: int) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
+    return head.encode() + bytes(size)
+
+
+def memory_of(process: subprocess.Popen[bytes]) -> int:
+    """Bytes of real memory that the one worker of a server has."""
+    [worker] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    pages = Path(f"/proc/{worker}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A server, started as the product's is, whose threads wait for a file named gate."""
+    (directory / "gated.py").write_text(GATED)
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port = probe.getsockname()[1]
     words = launch.web_words(launch.Choices(LOOPBACK, port, demo=False))
-    words[words.index("config.web:application")] = "late:application"
-    paths = os.pathsep.join([str(tmp_path), str(launch.PROJECT)])
+    words[words.index("config.web:application")] = "gated:application"
+    paths = os.pathsep.join([str(directory), str(launch.PROJECT)])
     web = subprocess.Popen(
-        [sys.executable, *words], env={**os.environ, "PYTHONPATH": paths}, cwd=tmp_path
+        [sys.executable, *words],
+        env={**os.environ, **launch.FRUGAL, "PYTHONPATH": paths},
+        cwd=directory,
     )
-    eventually(launch.answers(f"http://{LOOPBACK}:{port}/"))
-    with ThreadPoolExecutor(1) as aside:
-        late = aside.submit(send, port, b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        time.sleep(0.5)
+    try:
+        eventually(launch.answers(f"http://{LOOPBACK}:{port}/"))
+        yield web, port
+    finally:
+        (directory / "gate").touch()
         web.terminate()
-        assert late.result() == (200, [])
-    assert web.wait(30) == 0
+        web.wait(30)
 
 
-LATE = """
+WAIT = b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"
+GATED = """
 import time
+from pathlib import Path
 from config.front import Front, Limits
 
-def late(environ, start):
-    time.sleep(1.5 if environ["PATH_INFO"] == "/late" else 0)
+def gated(environ, start):
+    while environ["PATH_INFO"] != "/" and not Path("gate").exists():
+        time.sleep(0.05)
+    environ["wsgi.input"].read()
     start("200 OK", [("Content-Length", "2")])
     return [b"[]"]
 
-application = Front(late, threads=2, limits=Limits(body=1, together=1, seconds=1, rate=1))
+application = Front(
+    gated,
+    threads=2,
+    limits=Limits(
+        body=4 * 2**20,
+        elsewhere=100_000,
+        large_at=("/large",),
+        together=28 * 2**20,
+        seconds=10,
+        rate=2**20,
+        waiting=20,
+    ),
+)
 """
