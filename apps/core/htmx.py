@@ -60,9 +60,16 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         if not getattr(request, "htmx", False):
             response: HttpResponse = super().handle_no_permission(request, view_func)
             return response
-        came_from = urlsplit(request.headers.get("HX-Current-URL", ""))
-        back = f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path
-        target = redirect_to_login(back or "/", resolve_url(self.get_login_url(view_func)))
+        target = redirect_to_login(_page_of(request), resolve_url(self.get_login_url(view_func)))
         response = HttpResponseClientRedirect(target.url)
         response.status_code = 401
         return response
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page that htmx says it is on, without its host; anything else is the first page."""
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return "/"
+    return (f"{page.path}?{page.query}" if page.query else page.path) or "/"

@@ -97,6 +97,13 @@ def test_a_swap_is_told_to_leave_for_the_sign_in_page(db):
     assert response.headers["HX-Redirect"] == "/sign-in/?next=/flow/%3Fwindow%3D7d"
 
 
+@pytest.mark.parametrize("address", ["http://[", "", "http://testserver"])
+def test_a_swap_from_an_address_that_is_none_leads_to_the_first_page(db, address):
+    response = Client().get(BOARD, headers={"HX-Request": "true", "HX-Current-URL": address})
+    assert response.status_code == 401
+    assert response.headers["HX-Redirect"] == "/sign-in/?next=/"
+
+
 @pytest.mark.parametrize("path", ["/", FLOW, BOARD, "/status/strip/"])
 def test_pages_are_only_read(as_bea, path):
     assert as_bea.post(path).status_code == 405
