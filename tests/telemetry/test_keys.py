@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from apps.telemetry.management.commands.issue_key import Command
 from apps.telemetry.models import IngestBatch, Source, SourceKey
 from apps.telemetry.services import signatures
 from apps.telemetry.services.keys import signing_secret
@@ -100,6 +101,13 @@ def test_a_key_is_revoked_by_its_prefix(network):
     assert Sender(key).post([event()]).status_code == 401
     with pytest.raises(CommandError, match="no live key"):
         run("lab", "--revoke", prefix)
+
+
+def test_the_help_says_how_keys_are_listed_and_revoked():
+    said = Command().create_parser("manage.py", "issue_key").format_help()
+
+    assert "--list" in said
+    assert "--revoke PREFIX" in said
 
 
 def test_the_list_shows_keys_and_never_secrets(network):

@@ -18,7 +18,8 @@ from apps.telemetry.services.keys import (
 class Command(BaseCommand):
     help = (
         "Make a key with which a source may send events, and print it: this once, and nowhere "
-        "else. Issue a second one before revoking the first and the source never stops sending."
+        "else. With --list show the source's keys instead, with --revoke PREFIX end one of them. "
+        "Issue a second one before revoking the first and the source never stops sending."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,8 +39,12 @@ class Command(BaseCommand):
             action="store_true",
             help="requests must be signed; the signing secret is printed on a second line",
         )
-        parser.add_argument("--revoke", metavar="PREFIX", help="end this key of the source now")
-        parser.add_argument("--list", action="store_true", help="show the source's keys")
+        parser.add_argument(
+            "--revoke",
+            metavar="PREFIX",
+            help="make none: end this key now; --list shows the prefixes",
+        )
+        parser.add_argument("--list", action="store_true", help="make none: show the source's")
 
     def handle(self, *args: Any, source: str, **options: Any) -> None:
         if options["list"]:
