@@ -25,6 +25,11 @@ def as_ada(ada) -> Client:
     return client
 
 
+def test_the_administration_has_the_icon_of_the_product(as_ada):
+    for path in ("/admin/", "/admin/accounts/user/"):
+        assert 'rel="icon" href="/static/img/favicon' in as_ada.get(path).content.decode()
+
+
 def change_page(user: User) -> str:
     return f"/admin/accounts/user/{user.pk}/change/"
 

@@ -1,11 +1,12 @@
 """The pages as a person meets them: sign in, watch, walk by keyboard, at night, on a phone."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.cast import PASSWORD, address, done, fold, stuck
+from tests.dashboard.cast import PASSWORD, address, ago, done, fold, stuck
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 CELL = 'a[href="/flow/flow_1/NORTH/"]'
@@ -140,6 +141,30 @@ def test_a_phone_shows_every_page_without_sideways_scroll(busy, ivo, read, path)
     expect(page.get_by_role("navigation", name="Main, compact")).to_be_visible()
     over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(over) == 0
+
+
+def test_cards_of_transactions_with_long_names_fit_a_phone(busy, ivo, read):
+    fold(busy, *stuck("01a1ef64-a02d-7660-8590-ae78baa768ed", hours_ago=5, amount=12_300))
+    page = read(ivo, **PHONE).open("/flow/flow_1/NORTH/")
+    expect(page.get_by_role("link", name="01a1ef64")).to_be_visible()
+    over = "table => table.parentElement.scrollWidth - table.parentElement.clientWidth"
+    assert page.locator("table.cards").evaluate(over) == 0
+
+
+def test_the_strip_has_no_space_before_its_comma(busy, ivo, read):
+    from apps.telemetry.models import Quarantine
+
+    Quarantine.objects.create(
+        id=uuid4(), received_at=ago(), last_seen_at=ago(), source=busy.source,
+        code="unknown_stage", facility=busy.facilities[0],
+    )  # fmt: skip
+    page = read(ivo).open("/flow/")
+    link = page.get_by_role("link", name="1 event in quarantine").bounding_box()
+    ends = page.locator("#strip .w > span").evaluate(
+        "text => { const rest = document.createRange(); rest.selectNode(text.lastChild);"
+        " return rest.getBoundingClientRect().left }"
+    )
+    assert abs(link["x"] + link["width"] - ends) < 1
 
 
 def test_a_session_that_ended_leads_to_sign_in_and_back(busy, ivo, read):
