@@ -124,7 +124,7 @@ transaction. Extension attributes are taken and forgotten."""
     ),
     answers={202: Accepted},
     problems={
-        400: "The body as a whole cannot be read.",
+        400: "The body as a whole, or a header, cannot be read.",
         401: "No live key, or the signature does not fit.",
         403: "The key may speak for none of these facilities.",
         408: "The body came too slowly. Nothing was stored.",
@@ -132,6 +132,7 @@ transaction. Extension attributes are taken and forgotten."""
         413: "Too large, or too many events.",
         415: "Not a media type or encoding listed here.",
         429: "Too many requests; Retry-After says when.",
+        501: "A Transfer-Encoding other than chunked.",
         503: "Nothing was stored. Send the same again; Retry-After says when.",
     },
     security=("sourceKey",),
