@@ -12,6 +12,7 @@ from redis import Redis
 from apps.core import doorbell
 from config import embedded
 
+pytestmark = pytest.mark.alone
 QUEUE = "bell"
 SOON = 10.0
 
