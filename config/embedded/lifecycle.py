@@ -50,10 +50,19 @@ def start(where: Place | None = None) -> Place:
         prepare(where)
         ensure_secrets(where.var)
         with locked(where):
-            for server in SERVERS:
-                start_server(server, where)
-            servers.create_database(where)
+            try:
+                bring_up(where)
+            except EmbeddedError:
+                # What answered a moment ago may have been dying: a socket takes callers to its end.
+                time.sleep(DYING_SECONDS / 4)
+                bring_up(where)
     return where
+
+
+def bring_up(where: Place) -> None:
+    for server in SERVERS:
+        start_server(server, where)
+    servers.create_database(where)
 
 
 def start_server(server: Server, where: Place) -> None:
