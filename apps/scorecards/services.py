@@ -137,10 +137,39 @@ SELECT date_bin('1 minute', occurred_at, 'epoch'), workflow_id, facility_id, cou
   FROM fold_new WHERE kind < 2 GROUP BY 1, 2, 3
 """
 
+# Every measure, added up. The casts keep the sums of sums out of numeric arithmetic, which is
+# several times slower.
+TOTALS = """
+           COALESCE(sum(events), 0)::bigint AS events,
+           COALESCE(sum(started), 0)::bigint AS started,
+           COALESCE(sum(settled), 0)::bigint AS settled,
+           COALESCE(sum(completed), 0)::bigint AS completed,
+           COALESCE(sum(failed), 0)::bigint AS failed,
+           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
+           COALESCE(sum(retried), 0)::bigint AS retried,
+           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
+           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
+           COALESCE(sum(excluded), 0)::bigint AS excluded,
+           COALESCE(sum(business_met), 0)::bigint AS business_met,
+           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
+           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
+           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
+           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
+           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
+           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
+           COALESCE(sum(latencies), 0)::bigint AS latencies,
+           COALESCE(sum(latency_ms), 0) AS latency_ms,
+           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
+           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
+           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
+           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
+"""
+
 # Deltas leave the queue and reach every grain in one statement. A day is the facility's own: its
 # bucket is the instant of local midnight. The other grains are blocks of UTC, added up from hours,
 # of which there are fewer than minutes.
-COMPACT = """
+COMPACT = (
+    """
 WITH taken AS (
     DELETE FROM scorecards_rollupdelta RETURNING *
 ), revised AS (
@@ -159,58 +188,15 @@ WITH taken AS (
            amount_open = b.amount_open + excluded.amount_open,
            amount_at_risk = b.amount_at_risk + excluded.amount_at_risk
 ), minutes AS (
-    -- The casts keep the sums below out of numeric arithmetic, which is several times slower.
     SELECT bucket, workflow_id, facility_id,
-           COALESCE(sum(events), 0)::bigint AS events,
-           COALESCE(sum(started), 0)::bigint AS started,
-           COALESCE(sum(settled), 0)::bigint AS settled,
-           COALESCE(sum(completed), 0)::bigint AS completed,
-           COALESCE(sum(failed), 0)::bigint AS failed,
-           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
-           COALESCE(sum(retried), 0)::bigint AS retried,
-           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
-           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
-           COALESCE(sum(excluded), 0)::bigint AS excluded,
-           COALESCE(sum(business_met), 0)::bigint AS business_met,
-           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
-           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
-           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
-           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
-           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
-           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
-           COALESCE(sum(latencies), 0)::bigint AS latencies,
-           COALESCE(sum(latency_ms), 0) AS latency_ms,
-           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
-           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
-           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
-           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
-      FROM taken GROUP BY 1, 2, 3
+"""  # noqa: S608  constants only
+    + TOTALS
+    + """      FROM taken GROUP BY 1, 2, 3
 ), hours AS (
     SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id,
-           COALESCE(sum(events), 0)::bigint AS events,
-           COALESCE(sum(started), 0)::bigint AS started,
-           COALESCE(sum(settled), 0)::bigint AS settled,
-           COALESCE(sum(completed), 0)::bigint AS completed,
-           COALESCE(sum(failed), 0)::bigint AS failed,
-           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
-           COALESCE(sum(retried), 0)::bigint AS retried,
-           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
-           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
-           COALESCE(sum(excluded), 0)::bigint AS excluded,
-           COALESCE(sum(business_met), 0)::bigint AS business_met,
-           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
-           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
-           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
-           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
-           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
-           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
-           COALESCE(sum(latencies), 0)::bigint AS latencies,
-           COALESCE(sum(latency_ms), 0) AS latency_ms,
-           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
-           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
-           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
-           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
-      FROM minutes GROUP BY 1, 2, 3
+"""
+    + TOTALS
+    + """      FROM minutes GROUP BY 1, 2, 3
 ), spread AS (
     SELECT 3 AS grain, date_trunc('day', m.bucket AT TIME ZONE f.time_zone)
                AT TIME ZONE f.time_zone AS cell, m.*
@@ -222,30 +208,9 @@ WITH taken AS (
            AS block (grain, length)
 ), blocks AS (
     SELECT grain, cell, workflow_id, facility_id,
-           COALESCE(sum(events), 0)::bigint AS events,
-           COALESCE(sum(started), 0)::bigint AS started,
-           COALESCE(sum(settled), 0)::bigint AS settled,
-           COALESCE(sum(completed), 0)::bigint AS completed,
-           COALESCE(sum(failed), 0)::bigint AS failed,
-           COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
-           COALESCE(sum(retried), 0)::bigint AS retried,
-           COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
-           COALESCE(sum(met), 0)::bigint AS met, COALESCE(sum(breached), 0)::bigint AS breached,
-           COALESCE(sum(excluded), 0)::bigint AS excluded,
-           COALESCE(sum(business_met), 0)::bigint AS business_met,
-           COALESCE(sum(business_breached), 0)::bigint AS business_breached,
-           COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
-           COALESCE(sum(amount_started), 0)::bigint AS amount_started,
-           COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
-           COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
-           COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
-           COALESCE(sum(latencies), 0)::bigint AS latencies,
-           COALESCE(sum(latency_ms), 0) AS latency_ms,
-           COALESCE(sum(latency_histogram), 0) AS latency_histogram,
-           COALESCE(sum(business_latencies), 0)::bigint AS business_latencies,
-           COALESCE(sum(business_latency_ms), 0) AS business_latency_ms,
-           COALESCE(sum(business_latency_histogram), 0) AS business_latency_histogram
-      FROM spread GROUP BY 1, 2, 3, 4
+"""
+    + TOTALS
+    + """      FROM spread GROUP BY 1, 2, 3, 4
 )
 INSERT INTO scorecards_rollup AS r (grain, bucket, workflow_id, facility_id,
            events, started, settled, completed, failed, dead_lettered, retried, manual_touches,
@@ -282,6 +247,7 @@ SELECT * FROM blocks
        business_latency_histogram = r.business_latency_histogram +
            excluded.business_latency_histogram
 """
+)
 
 # One compaction at a time: whoever finds the turn taken leaves its deltas to the one at work or
 # to the next tick, so nobody waits for a hot rollup row.
