@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from apps.dashboard import wording
 from apps.dashboard.board import STALE_AFTER
 from apps.dashboard.scope import Scope
-from apps.scorecards.queries import watermark
+from apps.scorecards.queries import state
 from apps.telemetry.models import Quarantine
 from apps.telemetry.queries import quarantined
 
@@ -28,7 +28,7 @@ class Strip:
 
 def strip_of(scope: Scope, *, now: datetime) -> Strip:
     """The state of the data this reader sees."""
-    reach = watermark(now=now)
+    reach = state().reach(now)
     behind = now - reach
     return Strip(
         reach,

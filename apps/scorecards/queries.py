@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from apps.core.db import fetch_all, fetch_one, fetch_value
+from apps.core.db import fetch_all, fetch_one
 from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
 from apps.scorecards.windows import Window, pieces, snapped
@@ -226,14 +226,9 @@ SELECT bucket, workflow_id, facility_id,
  ORDER BY 1, 2, 3
 """
 
-# Everything received before this moment is in the figures. The first waiting row is the oldest: the
-# journal's keys are ordered by time, and the index ingest_batch_waiting holds only what waits.
-WATERMARK = """
-SELECT (SELECT received_at FROM telemetry_ingestbatch WHERE state = 0 ORDER BY id LIMIT 1)
-"""
-
 # One state of all figures: rollups change with the revision, and until it changes again deltas can
-# only become more. What waits in the journal says how far the figures reach.
+# only become more. What waits in the journal says how far the figures reach: its keys are ordered
+# by time, and the index ingest_batch_waiting holds only what waits.
 STATE = """
 SELECT (SELECT revision FROM scorecards_revision) AS revision,
        (SELECT count(*) FROM scorecards_rollupdelta) AS deltas,
@@ -451,12 +446,6 @@ class State:
 def state() -> State:
     """The state of the figures now. Asked before them, it is never younger than they are."""
     return fetch_one(STATE, {}, row=State)
-
-
-def watermark(*, now: datetime) -> datetime:
-    """Everything received before this moment is counted; now, when nothing waits."""
-    waiting: datetime | None = fetch_value(WATERMARK)
-    return min(waiting, now) if waiting else now
 
 
 def silent_cells(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from apps.pipeline import services
@@ -146,6 +147,18 @@ def test_a_row_that_cannot_fold_waits_for_a_person_and_its_neighbours_do_not(net
     row = IngestBatch.objects.get(id=bad)
     assert (row.state, row.attempts) == (IngestBatch.State.FAILED, journal.ATTEMPTS)
     assert "broken" not in row.error
+
+
+def test_a_row_that_failed_is_folded_once_its_cause_is_mended(network):
+    one = event(network, id=1)
+    row = IngestBatch.objects.filter(id=post(network, one))
+    row.update(state=IngestBatch.State.FAILED, attempts=journal.ATTEMPTS)
+    services.fold_waiting()
+    assert not Event.objects.exists()
+
+    call_command("sweep", "--once", "--retry")
+
+    assert row.get().state == IngestBatch.State.FOLDED
 
 
 def test_a_signal_is_kept_once_and_moves_no_transaction(network):

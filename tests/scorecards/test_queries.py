@@ -242,7 +242,7 @@ def test_one_statement_answers_any_window(network, history, budget):
 
 def test_the_watermark_is_the_oldest_row_that_waits(network):
     now = timezone.now()
-    assert queries.watermark(now=now) == now
+    assert queries.state().reach(now) == now
     post(network, event(network, id=1))
     later = timezone.now() + timedelta(minutes=5)
-    assert queries.watermark(now=later) < later
+    assert queries.state().reach(later) < later

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from apps.pipeline import services
 from apps.pipeline.sweeper import sweep_forever
+from apps.telemetry import journal
 
 
 class Command(BaseCommand):
@@ -20,8 +21,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="do what is due now and leave")
+        parser.add_argument(
+            "--retry", action="store_true", help="first give rows that failed three more attempts"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["retry"]:
+            self.stdout.write(f"{journal.retry_failed()} failed rows wait to be folded again")
         if options["once"]:
             events, overdue = services.fold_waiting(seconds=3600), services.sweep_due()
             self.stdout.write(f"folded {events} events, counted {overdue} overdue")
