@@ -57,5 +57,5 @@ def sweep_forever(stop: threading.Event) -> None:
 
 def fold_forgotten() -> None:
     """Fold rows no worker took up."""
-    if journal.lag().oldest_seconds > PATIENCE_SECONDS:
+    if journal.waiting().fold_lag_seconds > PATIENCE_SECONDS:
         services.fold_journal()
