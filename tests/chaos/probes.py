@@ -11,7 +11,8 @@ from http.client import HTTPConnection, HTTPException
 
 import msgspec
 import psutil
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
+from kombu.exceptions import KombuError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -29,6 +30,8 @@ LOOK_EVERY = 0.1
 FOLDERS = 2
 # Main process included. PostgreSQL has as many as it has connections.
 PROCESSES = {"redis": 1, "web": 2, "worker": 1 + FOLDERS, "beat": 1, "sweep": 1}
+# What the clients of servers, broker and processes raise while these are away.
+AWAY = (DatabaseError, InterfaceError, RedisError, KombuError, OSError, HTTPException, psutil.Error)
 LAST_FOLD = "SELECT COALESCE(extract(epoch FROM max(folded_at)), 0) FROM telemetry_ingestbatch"
 STUCK = """
 SELECT count(*) FROM pg_stat_activity
@@ -71,10 +74,10 @@ def _runs(product: Product, name: str) -> bool:
 
 
 def patient(works: Callable[[], bool]) -> bool:
-    """A part that is away is not there yet, whatever its client raises."""
+    """A part that is away is not there yet. What is none of `AWAY` is a fault of the probe."""
     try:
         return works()
-    except Exception:
+    except AWAY:
         return False
 
 
@@ -144,7 +147,7 @@ def drained(*, seconds: float) -> bool:
     """Wait until nothing waits to be folded or rolled up; whether that came about."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if patient(lambda: journal.lag().batches == 0 and not scorecards.deltas_wait()):
+        if patient(lambda: journal.waiting().waiting_batches == 0 and not scorecards.deltas_wait()):
             return True
         time.sleep(LOOK_EVERY)
     return False
