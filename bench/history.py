@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from apps.core.db import execute, fetch_value
 from apps.pipeline import services
+from apps.scorecards import compaction
 from apps.scorecards import services as scorecards
 from apps.telemetry import fold, partitions
 from bench.instance import Instance
@@ -100,6 +102,8 @@ def ensure(instance: Instance, events: int) -> str:
     """The database that holds a history of so many events; built if it is not there."""
     name = f"history_{events}"
     if instance.has(name) and _is_current(name):
+        with using(name):
+            call_command("migrate", verbosity=0)
         return name
     instance.drop(name)
     instance.copy(name)
@@ -134,7 +138,7 @@ def build_day(day: datetime, transactions: int) -> None:
         execute(fold.KEEP_BUSINESS_KEYS)
         fold.fold_transactions()
         scorecards.record_changes(came)
-    scorecards.compact()
+    compaction.compact()
 
 
 def finish() -> None:

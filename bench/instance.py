@@ -36,6 +36,7 @@ DATABASE = "throughline"
 WORK_WAITS = """
 SELECT EXISTS (SELECT FROM telemetry_ingestbatch WHERE state = 0)
     OR EXISTS (SELECT FROM scorecards_rollupdelta)
+    OR EXISTS (SELECT FROM scorecards_quarterdelta)
 """
 
 

@@ -116,6 +116,7 @@ WITHOUT_MODELS = {
     "telemetry_sourceclock",
     "telemetry_usedsignature",
     "scorecards_rollupdelta",
+    "scorecards_quarterdelta",
 }
 
 

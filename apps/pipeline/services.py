@@ -17,8 +17,8 @@ from django.utils.timezone import now
 
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
+from apps.scorecards import compaction, verification
 from apps.scorecards import services as scorecards
-from apps.scorecards import verification
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.signatures import forget_signatures
@@ -40,7 +40,7 @@ STOP_THE_BELT = "SELECT pg_advisory_xact_lock(hashtext('pipeline.belt'))"
 def fold_waiting(*, seconds: float = 5.0) -> int:
     """Fold what waits and bring the rollups up to date; return how many events were taken up."""
     events = fold_journal(seconds=seconds)
-    compact_deltas()
+    compaction.compact()
     return events
 
 
@@ -55,12 +55,6 @@ def fold_journal(*, seconds: float = 5.0) -> int:
     while time.monotonic() < deadline and (taken := fold_once()):
         events += taken
     return events
-
-
-def compact_deltas() -> None:
-    """Bring the rollups up to date, if anything waits."""
-    if scorecards.deltas_wait():
-        scorecards.compact()
 
 
 def fold_once() -> int:
@@ -160,8 +154,6 @@ def _mark_all(mark: Callable[..., int]) -> int:
         total += marked
         if marked < MARKED_AT_ONCE:
             break
-    if total:
-        scorecards.compact()
     return total
 
 

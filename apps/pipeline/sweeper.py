@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from apps.pipeline import services
+from apps.scorecards import compaction
 from apps.scorecards import services as scorecards
 from apps.telemetry import journal
 from apps.telemetry.services import redrive_quarantine
@@ -38,7 +39,7 @@ def sweep_forever(stop: threading.Event) -> None:
     """Run until told to stop. A database that is away is waited for, not given up on."""
     duties = [
         Duty(fold_forgotten, LOOK_EVERY),
-        Duty(services.compact_deltas, 1.0),
+        Duty(compaction.compact_due, 1.0),
         Duty(services.sweep_due, 1.0),
         Duty(redrive_quarantine, 2.0),
         Duty(scorecards.take_snapshot, 60.0),

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apps.pipeline import services
+from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import redrive_quarantine
 
 
@@ -15,9 +16,10 @@ def fold() -> None:
 @shared_task(name="pipeline.sweep")
 def sweep() -> None:
     """What time, a lost bell or a changed catalogue makes due."""
-    services.fold_waiting()
+    services.fold_journal()
     services.sweep_due()
     redrive_quarantine()
+    compact_due()
 
 
 @shared_task(name="pipeline.maintain")

@@ -38,11 +38,13 @@ class Measures(models.Model):
 class Rollup(Measures):
     """One cell: a workflow at a facility in one minute, hour, facility-local day, or block.
 
-    Blocks of 4 hours, 1 day and 8 days of UTC are there for windows to be read in few rows.
+    Quarter-hours and blocks of 4 hours, 1 day and 8 days of UTC are there for windows to be read in
+    few rows.
     """
 
     class Grain(models.IntegerChoices):
         MINUTE = 1
+        QUARTER_HOUR = 7
         HOUR = 2
         DAY = 3
         FOUR_HOURS = 4

@@ -15,9 +15,10 @@ import msgspec
 from apps.core.db import fetch_all, fetch_one
 from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
-from apps.scorecards.windows import Window, pieces, snapped
+from apps.scorecards.windows import QUARTER_HOUR, Window, floor, pieces, snapped
 
-# The rows of a window: a few ranges of the primary key, see `windows.pieces`.
+# The rows of a window: a few ranges of the primary key, see `windows.pieces`, and what waits for
+# them: minutes for the deltas, everything larger for the quarter-hours too.
 ROWS = """
 WITH counted AS (
     SELECT r.workflow_id, r.facility_id, r.events, r.started, r.settled, r.completed, r.failed,
@@ -29,6 +30,14 @@ WITH counted AS (
       JOIN scorecards_rollup AS r ON r.grain = piece.grain
        AND r.bucket >= piece.starts_at AND r.bucket < piece.ends_at
      WHERE r.workflow_id = ANY(%(workflow_ids)s) AND r.facility_id = ANY(%(facility_ids)s)
+     UNION ALL
+    SELECT workflow_id, facility_id, events, started, settled, completed, failed,
+           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
+           business_breached, business_excluded, amount_started, amount_settled,
+           amount_completed, latencies, latency_histogram
+      FROM scorecards_quarterdelta
+     WHERE bucket >= %(blocks_start)s AND bucket < %(blocks_end)s
+       AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
      UNION ALL
     SELECT workflow_id, facility_id, events, started, settled, completed, failed,
            dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
@@ -192,6 +201,15 @@ WITH piece AS (
       FROM scorecards_rollup
      WHERE grain = %(grain)s AND bucket >= %(start)s AND bucket < %(end)s
      UNION ALL
+    SELECT CASE %(grain)s WHEN 2 THEN date_bin('1 hour', bucket, 'epoch')
+                ELSE date_trunc('day', bucket AT TIME ZONE zone) AT TIME ZONE zone END,
+           workflow_id, facility_id, events, started, settled, completed, failed,
+           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
+           business_breached, business_excluded, amount_started, amount_settled, amount_completed,
+           latencies, latency_histogram
+      FROM scorecards_quarterdelta JOIN piece USING (facility_id)
+     WHERE %(grain)s > 1
+     UNION ALL
     SELECT CASE %(grain)s WHEN 1 THEN bucket WHEN 2 THEN date_bin('1 hour', bucket, 'epoch')
                 ELSE date_trunc('day', bucket AT TIME ZONE zone) AT TIME ZONE zone END,
            workflow_id, facility_id, events, started, settled, completed, failed,
@@ -236,20 +254,25 @@ SELECT (SELECT revision FROM scorecards_revision) AS revision,
          WHERE state = 0 ORDER BY id LIMIT 1) AS waiting
 """
 
-# Cells that said nothing in the last hour although the same hour a week ago was busy.
+# Cells that said nothing since a quarter-hour although the same time a week ago was busy. The
+# facilities are joined: as a condition they would have the index looked into for each of them.
 SILENT = """
-WITH lately AS (
+WITH place AS MATERIALIZED (
+    SELECT unnest(%(facility_ids)s::integer[]) AS facility_id
+), lately AS (
     SELECT workflow_id, facility_id FROM scorecards_rollup
-     WHERE grain = 1 AND bucket >= %(since)s AND facility_id = ANY(%(facility_ids)s) AND events > 0
+     WHERE grain = 7 AND bucket >= %(since)s AND bucket <= %(until)s AND events > 0
+     UNION
+    SELECT workflow_id, facility_id FROM scorecards_quarterdelta
+     WHERE bucket >= %(since)s AND events > 0
      UNION
     SELECT workflow_id, facility_id FROM scorecards_rollupdelta
      WHERE bucket >= %(since)s AND events > 0
 )
 SELECT workflow_id, facility_id, sum(events)::bigint AS usual
-  FROM scorecards_rollup
- WHERE grain = 1 AND bucket >= %(since)s - interval '7 days'
-   AND bucket < %(now)s - interval '7 days'
-   AND facility_id = ANY(%(facility_ids)s)
+  FROM scorecards_rollup JOIN place USING (facility_id)
+ WHERE grain = 7 AND bucket >= %(since)s - interval '7 days'
+   AND bucket < %(until)s - interval '7 days' AND events > 0
    AND (workflow_id, facility_id) NOT IN (SELECT * FROM lately)
  GROUP BY 1, 2
 HAVING sum(events) >= %(usual)s
@@ -399,12 +422,15 @@ def _params(
     zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window
 ) -> dict[str, Any]:
     parts = pieces(window.start, window.end)
+    blocks = [part for part in parts if part.grain != Rollup.Grain.MINUTE]
     return {
         "grains": [part.grain for part in parts],
         "starts": [part.start for part in parts],
         "ends": [part.end for part in parts],
         "start": window.start,
         "end": window.end,
+        "blocks_start": blocks[0].start if blocks else window.start,
+        "blocks_end": blocks[-1].end if blocks else window.start,
         "facility_ids": list(zones),
         "workflow_ids": list(workflow_ids),
     }
@@ -451,6 +477,12 @@ def state() -> State:
 def silent_cells(
     *, facility_ids: Sequence[int], since: datetime, now: datetime, usual: int = 20
 ) -> list[SilentCell]:
-    """Cells that are silent since `since` while `usual` events or more came a week earlier."""
-    params = {"facility_ids": list(facility_ids), "since": since, "now": now, "usual": usual}
+    """Cells that are silent since `since` while `usual` events or more came a week earlier.
+
+    Told from whole quarter-hours: `since` is put back to one, and so is the week earlier's end.
+    """
+    params = {
+        "facility_ids": list(facility_ids), "usual": usual,
+        "since": floor(since, QUARTER_HOUR), "until": floor(now, QUARTER_HOUR),
+    }  # fmt: skip
     return fetch_all(SILENT, params, row=SilentCell)

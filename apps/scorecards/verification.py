@@ -17,8 +17,9 @@ from django.utils.timezone import now
 from psycopg import sql
 
 from apps.core.db import execute, fetch_all, fetch_one, fetch_value
-from apps.scorecards.services import COMPACT, HOUR_DAYS, MINUTE_DAYS
-from apps.scorecards.windows import ceil
+from apps.scorecards.compaction import COMPACT_BLOCKS, COMPACT_MINUTES
+from apps.scorecards.services import HOUR_DAYS, MINUTE_DAYS
+from apps.scorecards.windows import QUARTER_HOUR, ceil, floor
 
 MEASURES: list[LiteralString] = [
     *("events", "started", "settled", "completed", "failed", "dead_lettered", "retried"),
@@ -131,8 +132,10 @@ WITH hours AS MATERIALIZED (
     SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id, {sums}
       FROM verified_fact WHERE bucket < %(end)s GROUP BY 1, 2, 3
 )
-SELECT 1, date_bin('1 minute', bucket, 'epoch') AS cell, workflow_id, facility_id, {sums}
-  FROM verified_fact WHERE bucket >= %(minutes_from)s AND bucket < %(end)s
+SELECT fine.grain, date_bin(fine.length, bucket, 'epoch') AS cell, workflow_id, facility_id, {sums}
+  FROM verified_fact
+ CROSS JOIN (VALUES (1, interval '1 minute'), (7, '15 minutes')) AS fine (grain, length)
+ WHERE bucket >= %(minutes_from)s AND bucket < %(end)s
  GROUP BY 1, 2, 3, 4
  UNION ALL
 SELECT 3, date_trunc('day', bucket AT TIME ZONE time_zone) AT TIME ZONE time_zone AS cell,
@@ -156,7 +159,7 @@ SELECT grain, bucket, workflow_id, facility_id, {differences}
               WHERE bucket >= %(start)s AND bucket < %(end)s) AS a
        USING (grain, bucket, workflow_id, facility_id)
  WHERE ({expected}) <> ({actual})
-   AND (grain = 3 OR grain = 1 AND bucket >= %(minutes_from)s
+   AND (grain = 3 OR grain IN (1, 7) AND bucket >= %(minutes_from)s
         OR grain IN (2, 4, 5, 6) AND bucket >= %(hours_from)s)
 """
 
@@ -239,7 +242,8 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
     with _compaction_held(), transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         execute(ALLOW_MEMORY)
-        execute(COMPACT)
+        execute(COMPACT_MINUTES)
+        execute(COMPACT_BLOCKS)
         execute(MAKE_TABLES)
         for first, last in _spans(start, end):
             _compare(first, last)
@@ -287,7 +291,7 @@ def _compare(start: datetime, end: datetime) -> None:
 def _horizons() -> dict[str, datetime]:
     """Where finer grains begin to be kept, with a day of margin for the job that drops them."""
     return {
-        "minutes_from": now() - timedelta(days=MINUTE_DAYS - 1),
+        "minutes_from": floor(now() - timedelta(days=MINUTE_DAYS - 1), QUARTER_HOUR),
         "hours_from": now() - timedelta(days=HOUR_DAYS - 1),
     }
 

@@ -14,6 +14,7 @@ from apps.scorecards.models import Rollup
 from apps.scorecards.services import HOUR_DAYS, MINUTE_DAYS
 
 MINUTE = timedelta(minutes=1)
+QUARTER_HOUR = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 RESOLUTION = timedelta(microseconds=1)
 NAMED = {
@@ -30,6 +31,7 @@ BLOCKS = (
     (Rollup.Grain.UTC_DAY, timedelta(days=1)),
     (Rollup.Grain.FOUR_HOURS, timedelta(hours=4)),
     (Rollup.Grain.HOUR, HOUR),
+    (Rollup.Grain.QUARTER_HOUR, QUARTER_HOUR),
     (Rollup.Grain.MINUTE, MINUTE),
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

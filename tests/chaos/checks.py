@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from apps.catalog.models import Clock, Facility, Stage, Workflow
 from apps.core.db import fetch_value
 from apps.pipeline import services as pipeline
-from apps.scorecards import services as scorecards
+from apps.scorecards import compaction
 from apps.scorecards.verification import verify
 from apps.telemetry.canonical import transaction_id
 from apps.telemetry.partitions import event_horizon
@@ -177,7 +177,7 @@ def _expected(events: Collection[Said]) -> _Expected:
     """
     now: datetime = fetch_value("SELECT now()")
     pipeline.sweep_due()
-    scorecards.compact()
+    compaction.compact()
     rules = _rules(events)
     judged = _judge(events, rules, now)
     expected = cells(judged.values(), events, rules)

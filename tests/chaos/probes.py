@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from apps.core.db import fetch_value
-from apps.scorecards import services as scorecards
+from apps.scorecards import compaction
 from apps.telemetry import journal
 from config import embedded
 from config.celery import app
@@ -147,7 +147,7 @@ def drained(*, seconds: float) -> bool:
     """Wait until nothing waits to be folded or rolled up; whether that came about."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if patient(lambda: journal.waiting().waiting_batches == 0 and not scorecards.deltas_wait()):
+        if patient(lambda: journal.waiting().waiting_batches == 0 and not compaction.deltas_wait()):
             return True
         time.sleep(LOOK_EVERY)
     return False

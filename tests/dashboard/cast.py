@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.accounts.services import ensure_roles, grant_facility
 from apps.pipeline import services
+from apps.scorecards import compaction
 from apps.telemetry.canonical import transaction_id
 from tests.pipeline.network import Network, event, post
 
@@ -34,8 +35,9 @@ def ago(**span: float) -> Any:
 def fold(network: Network, *said: dict[str, Any]) -> None:
     """Post these events as one batch and count them, overdue ones included."""
     post(network, *(event(network, **{"id": f"e-{next(numbers)}", **one}) for one in said))
-    services.fold_waiting()
+    services.fold_journal()
     services.sweep_due()
+    compaction.compact()
 
 
 def done(subject: str, *, hours_ago: float = 3, minutes: float = 5, **said: Any) -> list[dict]:

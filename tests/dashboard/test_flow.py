@@ -228,7 +228,7 @@ def test_a_kept_board_is_only_for_those_who_see_the_same_facilities(
 
 def test_what_is_folded_compacted_or_mended_is_a_new_state(network, happened):
     from apps.scorecards import queries
-    from apps.scorecards.services import compact
+    from apps.scorecards.compaction import compact
     from tests.pipeline.network import event, post
 
     seen = [queries.state().name]

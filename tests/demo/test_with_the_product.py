@@ -27,8 +27,8 @@ pytestmark = pytest.mark.slow
 EMPTY = """
 TRUNCATE telemetry_ingestbatch, telemetry_quarantine, telemetry_eventkey, telemetry_event,
     telemetry_signal, telemetry_businesskey, telemetry_transaction, scorecards_rollupdelta,
-    scorecards_rollup, scorecards_backlog, scorecards_backlogsnapshot, telemetry_sourcekey,
-    telemetry_source
+    scorecards_quarterdelta, scorecards_rollup, scorecards_backlog, scorecards_backlogsnapshot,
+    telemetry_sourcekey, telemetry_source
 """
 COUNTS = """
 SELECT (SELECT count(*) FROM telemetry_event), (SELECT count(*) FROM telemetry_transaction),

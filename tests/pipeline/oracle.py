@@ -183,7 +183,12 @@ def _facts(t: Judged) -> Iterable[tuple[datetime | None, dict[str, Any]]]:
 
 def buckets(at: datetime, zone: str) -> list[tuple[int, datetime]]:
     local = at.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    blocks = {4: timedelta(hours=4), 5: timedelta(days=1), 6: timedelta(days=8)}
+    blocks = {
+        7: timedelta(minutes=15),
+        4: timedelta(hours=4),
+        5: timedelta(days=1),
+        6: timedelta(days=8),
+    }
     return [
         (1, at.replace(second=0, microsecond=0)),
         (2, at.replace(minute=0, second=0, microsecond=0)),

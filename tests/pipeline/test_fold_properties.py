@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.pipeline import services
-from apps.scorecards import services as scorecards
+from apps.scorecards import compaction
 from apps.scorecards.verification import verify
 from tests.pipeline import oracle
 from tests.pipeline.network import START, event, post
@@ -126,7 +126,7 @@ def test_workers_that_fold_at_once_lose_nothing_and_count_nothing_twice(network)
     def work(_: int) -> None:
         try:
             while services._fold(only=None, events=200):
-                scorecards.compact()
+                compaction.compact(blocks=order.random() < 0.3)
                 services.sweep_due()
                 services.sweep_silent()
         finally:
@@ -136,6 +136,5 @@ def test_workers_that_fold_at_once_lose_nothing_and_count_nothing_twice(network)
         list(pool.map(work, range(4)))
     services.sweep_due()
     services.sweep_silent()
-    scorecards.compact()
 
     expect_the_oracle(network, events)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from apps.scorecards import compaction
 from apps.scorecards.models import Backlog, Rollup
 from apps.scorecards.verification import BACKLOG, MEASURES
 from apps.telemetry.models import Transaction
@@ -51,7 +52,8 @@ def rules(network: Network) -> Rules:
 
 
 def stored_cells() -> dict[tuple, dict[str, int]]:
-    """Every rollup row, zeros left out."""
+    """Every rollup row once nothing waits, zeros left out."""
+    compaction.compact()
     found = {}
     for row in Rollup.objects.all():
         measures = {name: int(getattr(row, name)) for name in MEASURES if getattr(row, name)}
@@ -61,6 +63,7 @@ def stored_cells() -> dict[tuple, dict[str, int]]:
 
 
 def stored_backlog() -> dict[tuple[int, int], dict[str, int]]:
+    compaction.compact()
     rows = {
         (row.workflow_id, row.facility_id): {name: getattr(row, name) for name in BACKLOG}
         for row in Backlog.objects.all()

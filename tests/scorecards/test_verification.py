@@ -31,6 +31,9 @@ def history(network):
     fold(network, *told)
 
 
+FINE = {Rollup.Grain.MINUTE, Rollup.Grain.QUARTER_HOUR}
+
+
 def check(**options):
     """A recount of all there is."""
     start = floor(ago(days=40), SPAN)
@@ -54,7 +57,7 @@ def test_a_history_that_was_folded_needs_no_mending(history):
 def test_every_grain_is_recounted_and_mended(history, grain):
     before = cells()
     # Older minutes are about to be dropped, and no longer judged.
-    since = ago(days=6 if grain == Rollup.Grain.MINUTE else 40)
+    since = ago(days=6 if grain in FINE else 40)
     assert Rollup.objects.filter(grain=grain, bucket__gte=since).update(started=7_000_000)
 
     assert {one.grain for one in check(heal=True)} == {grain}

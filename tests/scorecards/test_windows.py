@@ -1,7 +1,8 @@
 """Where windows begin and end. That the rows in them add up exactly is test_queries' part."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -11,6 +12,7 @@ from apps.scorecards.windows import (
     HOUR,
     MINUTE,
     NAMED,
+    QUARTER_HOUR,
     Piece,
     Window,
     ceil,
@@ -70,7 +72,7 @@ def test_the_pieces_of_a_window_follow_each_other_without_gap_or_overlap(name):
                for moment in (one.start, one.end))  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "most"), [("24h", 72), ("7d", 90), ("28d", 98), ("90d", 98)])
+@pytest.mark.parametrize(("name", "most"), [("24h", 45), ("7d", 62), ("28d", 70), ("90d", 70)])
 def test_a_window_is_made_of_few_rows_a_cell_at_any_time_of_day(name, most):
     for minutes in range(0, 11_520, 37):
         now = NOW + timedelta(minutes=minutes)
@@ -86,6 +88,14 @@ def test_hours_divide_blocks_and_blocks_divide_each_other():
     steps = [step for _, step in BLOCKS]
     assert all(large % small == timedelta() for large, small in pairwise(steps))
     assert steps[-1] == MINUTE
+
+
+def test_a_day_begins_on_a_quarter_hour_everywhere():
+    """So days can be added up from quarter-hours."""
+    days = [datetime(2024, 1, 1, 12, tzinfo=UTC) + timedelta(days=n) for n in range(0, 366, 30)]
+    for zone, moment in product(available_timezones(), days):
+        start, _ = snapped(Window(moment, moment, is_live=False), Rollup.Grain.DAY, zone)
+        assert floor(start, QUARTER_HOUR) == start, zone
 
 
 def test_nothing_is_made_of_nothing():

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from apps.pipeline import services
 from apps.pipeline.sweeper import sweep_forever
+from apps.scorecards import compaction
 from apps.telemetry import journal
 
 
@@ -29,7 +30,8 @@ class Command(BaseCommand):
         if options["retry"]:
             self.stdout.write(f"{journal.retry_failed()} failed rows wait to be folded again")
         if options["once"]:
-            events, overdue = services.fold_waiting(seconds=3600), services.sweep_due()
+            events, overdue = services.fold_journal(seconds=3600), services.sweep_due()
+            compaction.compact()
             self.stdout.write(f"folded {events} events, counted {overdue} overdue")
             return
         stop = threading.Event()
