@@ -25,7 +25,7 @@ POSTGRES_SETTINGS = {
     "effective_cache_size": "4GB",
     "work_mem": "32MB",
     "maintenance_work_mem": "128MB",
-    "autovacuum_work_mem": "16MB",
+    "autovacuum_work_mem": "8MB",
     "max_wal_size": "4GB",
     "min_wal_size": "256MB",
     "checkpoint_timeout": "15min",
@@ -36,6 +36,9 @@ POSTGRES_SETTINGS = {
     "random_page_cost": "1.1",
     "jit": "off",  # compiling costs more than these short statements
     "io_method": "worker",
+    # A sample of 7,500 rows: our statements find rows by key, and large ones look at their own facts.
+    "default_statistics_target": "25",
+    "autovacuum_max_workers": "2",  # one for what is large, one for what turns over
     "autovacuum_naptime": "10s",  # the journal and the deltas turn over all day
     "enable_partitionwise_aggregate": "on",
     "enable_partitionwise_join": "on",
