@@ -97,6 +97,7 @@ def profile_fold(events: int, folds: int, explained: str) -> None:
     from apps.core import db
     from apps.core.db import fetch_value
     from apps.pipeline import services
+    from apps.scorecards import compaction
     from apps.scorecards import services as scorecards
     from apps.telemetry import fold, journal, partitions
     from bench import copying
@@ -107,7 +108,7 @@ def profile_fold(events: int, folds: int, explained: str) -> None:
     bodies, sender = Bodies(network(), 1_000, 1), new_sender()
     fill(bodies, 20, sender)
     services.fold_waiting(seconds=600)
-    named = [fold, journal, partitions, scorecards, services]
+    named = [fold, journal, partitions, scorecards, compaction, services]
     meter = Meter(fetch_value(BACKEND), named, explained)
     fold.copy_rows = meter.copying(db.copy_rows)
     python = 0.0
