@@ -22,8 +22,11 @@ def number(name: str, default: int) -> int:
         raise SystemExit(f"{name} must be a whole number, not {value!r}.") from None
 
 
-def database(url: str) -> dict[str, Any]:
-    """Django's form of a postgresql:// URL; libpq options in the query are passed through."""
+def database(url: str, name: str) -> dict[str, Any]:
+    """Django's form of a postgresql:// URL; libpq options in the query are passed through.
+
+    `name` is what the server calls the sessions of this process.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
         raise SystemExit("DATABASE_URL must start with postgresql://")
@@ -38,5 +41,10 @@ def database(url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         # Only what asks to be prepared is (core.db.fetch_prepared): planned once a connection.
-        "OPTIONS": {"prepare_threshold": 5, "connect_timeout": 5, **options},
+        "OPTIONS": {
+            "prepare_threshold": 5,
+            "connect_timeout": 5,
+            "application_name": name,
+            **options,
+        },
     }

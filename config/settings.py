@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded
 from config.env import database, flag, number, words
+from config.logs import PROCESS
 from config.secrets import MissingSecret, secret, stored_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -120,7 +121,11 @@ USE_TZ = True
 
 # -- Data --------------------------------------------------------------------------------------
 
-DATABASES = {"default": database(os.environ.get("DATABASE_URL") or embedded.postgres_url())}
+DATABASES = {
+    "default": database(
+        os.environ.get("DATABASE_URL") or embedded.postgres_url(), f"throughline {PROCESS}"
+    )
+}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 # Per process and never in Redis: signing in must not depend on the broker.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -23,6 +23,7 @@ class Capability(models.Model):
             ("resolve_quarantine", "Correct, resubmit or discard refused events"),
             ("rotate_source_keys", "Issue and revoke the keys of sources"),
             ("administer_network", "Administer people, sources and keys of every facility"),
+            ("view_system_status", "See how the product itself runs"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 SCORECARDS = ("accounts.view_scorecards",)
 TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
 RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
+OPERATE = "accounts.view_system_status"
 
 STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
 PROMISES = (
@@ -51,18 +52,18 @@ ROLES: Mapping[str, Role] = {
     "rcm_supervisor": Role("Revenue-cycle supervisor", RESOLVE),
     "integration_engineer": Role(
         "Integration engineer",
-        (*RESOLVE, "accounts.rotate_source_keys", *READ_CATALOGUE, *EDIT_STRUCTURE),
+        (*RESOLVE, "accounts.rotate_source_keys", OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE),
         works_in_admin=True,
     ),
     "integration_lead": Role(
         "Integration lead",
-        (*RESOLVE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
+        (*RESOLVE, OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
         works_in_admin=True,
     ),
     "finance_approver": Role("Finance approver", TRANSACTIONS),
     "executive": Role("Executive", SCORECARDS),
     "compliance_auditor": Role(
-        "Compliance auditor", (*TRANSACTIONS, *READ_CATALOGUE), works_in_admin=True
+        "Compliance auditor", (*TRANSACTIONS, OPERATE, *READ_CATALOGUE), works_in_admin=True
     ),
     "administrator": Role(
         "Administrator",
@@ -71,6 +72,7 @@ ROLES: Mapping[str, Role] = {
             *READ_CATALOGUE,
             "accounts.rotate_source_keys",
             "accounts.administer_network",
+            OPERATE,
         ),
         works_in_admin=True,
     ),

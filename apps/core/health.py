@@ -1,6 +1,7 @@
 """Is this process alive, and can it reach its servers? Nothing here may wait long."""
 
 import logging
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -35,7 +36,19 @@ def database_answers() -> bool:
 
 
 def broker_answers() -> bool:
-    """One ping without retries: kombu and redis-py would take seconds to give up."""
+    return broker_report() is not None
+
+
+@dataclass(frozen=True)
+class BrokerReport:
+    """The broker as it says of itself, and how many bells nobody has taken up."""
+
+    version: str
+    bells: int
+
+
+def broker_report() -> BrokerReport | None:
+    """One question without retries: kombu and redis-py would take seconds to give up."""
     url = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://", 1)
     broker = Redis.from_url(
         url,
@@ -44,8 +57,10 @@ def broker_answers() -> bool:
         retry=Retry(NoBackoff(), 0),
     )
     try:
-        return bool(broker.ping())
+        server = broker.info("server")
+        bells = int(broker.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
     except (RedisError, OSError):
-        return False
+        return None
     finally:
         broker.close()
+    return BrokerReport(str(server.get("valkey_version") or server["redis_version"]), bells)

@@ -30,6 +30,7 @@ urlpatterns = [
         api.transaction,
         name="transaction-api",
     ),
+    path("status/", views.status, name="status"),
     path("status/strip/", views.strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,6 +16,7 @@ from apps.catalog.models import Clock
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.dashboard import board, heat, listing, queries, timeline
+from apps.dashboard import status as system
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.strip import strip_of
 from apps.scorecards import queries as scorecards
@@ -80,6 +82,15 @@ def strip(request: HttpRequest) -> HttpResponse:
     """The honesty strip by itself."""
     context = {"strip": strip_of(scope_of(request), now=timezone.now())}
     return unless_unchanged(request, render(request, "_strip.html", context))
+
+
+@require_safe
+@permission_required("accounts.view_system_status", raise_exception=True)
+def status(request: HttpRequest) -> HttpResponse:
+    """How the product itself runs."""
+    context = {"picture": system.picture(now=timezone.now())}
+    page = render_page(request, "dashboard/status.html", "dashboard/_status.html", context)
+    return unless_unchanged(request, page)
 
 
 @require_safe

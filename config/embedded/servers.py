@@ -36,7 +36,7 @@ POSTGRES_SETTINGS = {
     "random_page_cost": "1.1",
     "jit": "off",  # compiling costs more than these short statements
     "io_method": "worker",
-    # A sample of 7,500 rows: our statements find rows by key, and large ones look at their own facts.
+    # A sample of 7,500 rows: statements find rows by key, and large ones look at their own facts.
     "default_statistics_target": "25",
     "autovacuum_max_workers": "2",  # one for what is large, one for what turns over
     "autovacuum_naptime": "10s",  # the journal and the deltas turn over all day
