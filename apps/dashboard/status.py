@@ -23,7 +23,13 @@ TRANSACTION_IS_LONG = 60.0
 DISK_IS_SHORT = 0.1
 DAYS_AHEAD = timedelta(days=2)
 PARTITIONED = "telemetry_event"
-PACKAGES = ("django", "celery", "psycopg", "granian", "django-htmx")
+PACKAGES = {
+    "Django": "django",
+    "Celery": "celery",
+    "psycopg": "psycopg",
+    "Granian": "granian",
+    "django-htmx": "django-htmx",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def picture(*, now: datetime) -> Picture:
     lag, work, server = waiting(), status.work(), status.server()
     broker, tables, disk = broker_report(), status.stored(), shutil.disk_usage(settings.VAR)
     parts = [
-        _folding(lag),
+        _folding(lag, work.failed),
         *_processes(status.sessions()),
         _compaction(work, now),
         _maintenance(work, now),
@@ -94,7 +100,10 @@ def _tiles(
     ]  # fmt: skip
 
 
-def _folding(lag: Waiting) -> Part:
+def _folding(lag: Waiting, failed: int) -> Part:
+    if failed:
+        count = f"{wording.count(failed)} batch{'' if failed == 1 else 'es'}"
+        return Part("Folding", "warn", "Gave up", f"{count} below need a cause mended and a retry")
     if lag.fold_lag_seconds <= LAG_IS_LATE:
         return Part("Folding", "ok", "Keeps up", "accepted events reach the figures at once")
     behind = wording.duration(lag.fold_lag_seconds)
@@ -175,7 +184,7 @@ def _disk(share: float, free: int) -> Part:
 def _versions(server: status.Server, broker: BrokerReport | None) -> dict[str, str]:
     return {
         "Python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: version(package) for name, package in PACKAGES.items()},
         "PostgreSQL": server.version,
         "Broker": broker.version if broker else wording.NOTHING,
     }

@@ -60,6 +60,7 @@ def test_a_batch_that_was_given_up_is_listed_with_the_way_back(network, as_ivo):
     assertContains(answer, "Batches given up")
     assertContains(answer, "DataError 22003")
     assertContains(answer, "sweep --once --retry")
+    assertContains(answer, "Something needs a look")
     [failed] = status.failed_batches()
     assert (failed.source, failed.events) == (network.source.name, 1)
 
@@ -72,7 +73,7 @@ def test_without_one_nothing_is_said_of_it(as_ivo):
     ("lag", "word"), [(0.0, "Keeps up"), (2.9, "Keeps up"), (3.1, "Behind"), (86_400, "Behind")]
 )
 def test_a_fold_behind_what_the_sweeper_keeps_is_behind(lag, word):
-    assert page._folding(Waiting(waiting_batches=1, fold_lag_seconds=lag)).word == word
+    assert page._folding(Waiting(waiting_batches=1, fold_lag_seconds=lag), failed=0).word == word
 
 
 def test_work_that_stands_still_is_late(network):
