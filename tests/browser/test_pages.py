@@ -215,7 +215,7 @@ def look(page: Page, *, away: bool) -> None:
 
 
 PATHS = ["/flow/", "/flow/flow_1/NORTH/", "/flow/flow_1/NORTH/?show=recent", "{transaction}",
-         "/api/", "/nothing/"]  # fmt: skip
+         "/api/", "/status/", "/nothing/"]  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
