@@ -79,6 +79,7 @@ def test_a_fold_behind_what_the_sweeper_keeps_is_behind(lag, word):
 def test_work_that_stands_still_is_late(network):
     execute("""INSERT INTO scorecards_rollupdelta (bucket, workflow_id, facility_id, events)
                VALUES (now(), 1, 1, 1)""")
+    execute("UPDATE scorecards_revision SET minutes_at = now(), blocks_at = now()")
     assert parts()["Rollups"].word == "Up to date"
     assert parts(later=timedelta(minutes=1))["Rollups"].word == "Late"
 
