@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 log = logging.getLogger(__name__)
@@ -36,31 +36,53 @@ def database_answers() -> bool:
 
 
 def broker_answers() -> bool:
-    return broker_report() is not None
+    """One ping. More than that an account may be forbidden to ask."""
+    try:
+        with _broker() as broker:
+            return bool(broker.ping())
+    except (RedisError, OSError):
+        return False
 
 
 @dataclass(frozen=True)
 class BrokerReport:
-    """The broker as it says of itself, and how many bells nobody has taken up."""
+    """A broker that answers; its version and the bells nobody has taken up, as far as it tells."""
 
     version: str
-    bells: int
+    bells: int | None
 
 
 def broker_report() -> BrokerReport | None:
-    """One question without retries: kombu and redis-py would take seconds to give up."""
+    """The broker as it says of itself; None when it does not answer."""
+    try:
+        with _broker() as broker:
+            broker.ping()
+            return BrokerReport(_version(broker), _bells(broker))
+    except (RedisError, OSError):
+        return None
+
+
+def _version(broker: Redis) -> str:
+    try:
+        server = broker.info("server")
+    except ResponseError:
+        return ""
+    return str(server.get("valkey_version") or server.get("redis_version", ""))
+
+
+def _bells(broker: Redis) -> int | None:
+    try:
+        return int(broker.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+    except ResponseError:
+        return None
+
+
+def _broker() -> Redis:
+    """Without retries: kombu and redis-py would take seconds to give up."""
     url = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://", 1)
-    broker = Redis.from_url(
+    return Redis.from_url(
         url,
         socket_timeout=BROKER_SECONDS,
         socket_connect_timeout=BROKER_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
-    try:
-        server = broker.info("server")
-        bells = int(broker.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
-    except (RedisError, OSError):
-        return None
-    finally:
-        broker.close()
-    return BrokerReport(str(server.get("valkey_version") or server["redis_version"]), bells)

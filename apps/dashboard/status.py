@@ -2,9 +2,10 @@
 
 import platform
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib.metadata import version
 
 from django.conf import settings
@@ -14,15 +15,16 @@ from apps.core.health import BrokerReport, broker_report
 from apps.dashboard import wording
 from apps.dashboard.board import Tile
 from apps.pipeline import status
+from apps.telemetry import partitions
 from apps.telemetry.journal import Waiting, waiting
 
 LAG_IS_LATE = 3.0  # seconds: what the sweeper alone keeps
 COMPACTION_IS_LATE = timedelta(seconds=30)
+LOOK_AGAIN_SECONDS = 1.5
 PHOTOGRAPH_IS_LATE = timedelta(minutes=15)
 TRANSACTION_IS_LONG = 60.0
 DISK_IS_SHORT = 0.1
 DAYS_AHEAD = timedelta(days=2)
-PARTITIONED = "telemetry_event"
 PACKAGES = {
     "Django": "django",
     "Celery": "celery",
@@ -46,6 +48,11 @@ class Part:
         return {"ok": "circle-check", "warn": "alert-triangle", "bad": "circle-x"}[self.css]
 
 
+UNTOLD = Part(
+    "Processes", "ok", "Cannot be told", "DATABASE_URL gives their sessions a name of its own"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Everything the page shows."""
@@ -64,39 +71,54 @@ class Picture:
 
 def picture(*, now: datetime) -> Picture:
     """The state of every part, as of now."""
-    lag, work, server = waiting(), status.work(), status.server()
-    broker, tables, disk = broker_report(), status.stored(), shutil.disk_usage(settings.VAR)
+    lag, work, server, broker = waiting(), status.work(), status.server(), broker_report()
+    disk = _disk_usage()
     parts = [
         _folding(lag, work.failed),
-        *_processes(status.sessions()),
+        *(_processes(status.sessions()) if server.tells_processes else [UNTOLD]),
         _compaction(work, now),
         _maintenance(work, now),
-        _partitions(tables, now),
+        _partitions(max(partitions.existing_days(partitions.EVENTS), default=None), now),
         _database(server),
         _broker(broker),
-        _disk(disk.free / disk.total, disk.free),
+        _disk(*disk) if disk else Part("Disk", "ok", "Not told", "its data is kept elsewhere"),
     ]
     return Picture(
-        _tiles(lag, work, broker, server, disk.free),
+        _tiles(lag, work, broker, server, disk),
         parts,
         status.failed_batches() if work.failed else [],
-        tables,
+        status.stored(),
         _versions(server, broker),
     )
 
 
+def _disk_usage() -> tuple[int, int] | None:
+    """Bytes free and in all where this instance keeps its data, if it keeps any here."""
+    try:
+        usage = shutil.disk_usage(settings.VAR)
+    except OSError:
+        return None
+    return usage.free, usage.total
+
+
 def _tiles(
-    lag: Waiting, work: status.Work, broker: BrokerReport | None, server: status.Server, free: int
+    lag: Waiting,
+    work: status.Work,
+    broker: BrokerReport | None,
+    server: status.Server,
+    disk: tuple[int, int] | None,
 ) -> list[Tile]:
-    bells = wording.count(broker.bells) if broker else wording.NOTHING
+    bells = broker.bells if broker else None
     return [
         Tile("Fold lag", f"{lag.fold_lag_seconds:.1f}", "s", "age of the oldest that waits"),
         Tile("Batches waiting", wording.count(lag.waiting_batches), foot="accepted, not counted"),
         Tile("Batches given up", wording.count(work.failed), foot="after three attempts",
              icon="alert-triangle" if work.failed else ""),
-        Tile("Changes on their way", wording.count(work.deltas), foot="counted, not compacted"),
-        Tile("Bells queued", bells, foot="in the broker"),
-        Tile("Stored", _size(server.bytes), foot=f"{_size(free)} free"),
+        Tile("Changes on their way", wording.count(work.deltas + work.quarters),
+             foot="counted, not compacted"),
+        Tile("Bells queued", wording.NOTHING if bells is None else wording.count(bells),
+             foot="in the broker"),
+        Tile("Stored", _size(server.bytes), foot=f"{_size(disk[0])} free" if disk else ""),
     ]  # fmt: skip
 
 
@@ -112,7 +134,7 @@ def _folding(lag: Waiting, failed: int) -> Part:
 
 
 def _processes(found: Mapping[str, status.Sessions]) -> list[Part]:
-    """By their database sessions; the page itself is the proof of the web process."""
+    """By their database sessions; who shows the page is the web."""
     roles = {
         "web": ("Web", "bad", "answers pages and takes in events"),
         "worker": ("Workers", "warn", "the sweeper folds meanwhile, more slowly"),
@@ -132,30 +154,28 @@ def _process(name: str, css: str, meaning: str, found: status.Sessions | None) -
 
 
 def _compaction(work: status.Work, now: datetime) -> Part:
-    name = "Rollups"
-    if not work.deltas or not work.compacted_at:
-        return Part(name, "ok", "Up to date", "nothing waits")
-    age = now - work.compacted_at
-    fact = f"last written {wording.duration(max(age, timedelta()))} ago"
-    if age <= COMPACTION_IS_LATE:
-        return Part(name, "ok", "Up to date", fact)
-    return Part(name, "warn", "Late", f"{fact}; figures stay right, pages get slower")
+    if work.late(now) > COMPACTION_IS_LATE:
+        # The first change after a quiet hour waits a second like any other.
+        time.sleep(LOOK_AGAIN_SECONDS)
+        now, work = now + timedelta(seconds=LOOK_AGAIN_SECONDS), status.work()
+    if (late := work.late(now)) > COMPACTION_IS_LATE:
+        fact = f"nothing written for {wording.duration(late)}; figures stay right, pages get slower"
+        return Part("Rollups", "warn", "Late", fact)
+    return Part("Rollups", "ok", "Up to date", "what waits is added by whoever reads")
 
 
 def _maintenance(work: status.Work, now: datetime) -> Part:
     name, taken = "Maintenance", work.photographed_at
-    if taken is None:
-        return Part(name, "ok", "Nothing yet", "the backlog is empty or was never photographed")
+    if taken is None or not work.is_anything_open:
+        return Part(name, "ok", "Nothing to do", "nothing is open, so there is no backlog to note")
     fact = f"backlog photographed {wording.duration(max(now - taken, timedelta()))} ago"
     if now - taken <= PHOTOGRAPH_IS_LATE:
         return Part(name, "ok", "Runs", fact)
     return Part(name, "warn", "Late", f"{fact}; neither beat nor sweeper does it")
 
 
-def _partitions(tables: list[status.Stored], now: datetime) -> Part:
+def _partitions(last: date | None, now: datetime) -> Part:
     name = "Partitions"
-    events = next((one for one in tables if one.name == PARTITIONED), None)
-    last = events.last_day if events else None
     if last and last >= (now + DAYS_AHEAD).date():
         return Part(name, "ok", "Made ahead", f"events up to {last:%d %b %Y} have their day")
     return Part(name, "warn", "Short", "days are made when events come, which holds up a fold")
@@ -171,10 +191,11 @@ def _database(server: status.Server) -> Part:
 def _broker(broker: BrokerReport | None) -> Part:
     if broker is None:
         return Part("Broker", "warn", "Does not answer", "nothing is lost: the sweeper folds")
-    return Part(f"Broker {broker.version}", "ok", "Answers", "rings for the workers")
+    return Part(f"Broker {broker.version}".rstrip(), "ok", "Answers", "rings for the workers")
 
 
-def _disk(share: float, free: int) -> Part:
+def _disk(free: int, total: int) -> Part:
+    share = free / total
     fact = f"{_size(free)} free, {share:.0%}, where this instance keeps its data"
     if share < DISK_IS_SHORT:
         return Part("Disk", "bad", "Nearly full", f"{fact}; shorten retention or add space")
@@ -186,7 +207,7 @@ def _versions(server: status.Server, broker: BrokerReport | None) -> dict[str, s
         "Python": platform.python_version(),
         **{name: version(package) for name, package in PACKAGES.items()},
         "PostgreSQL": server.version,
-        "Broker": broker.version if broker else wording.NOTHING,
+        "Broker": (broker.version if broker else "") or wording.NOTHING,
     }
 
 

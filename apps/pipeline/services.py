@@ -48,16 +48,20 @@ def fold_waiting(*, seconds: float = 5.0) -> int:
 def fold_journal(*, seconds: float = 5.0, gather: float = 0.0) -> int:
     """Fold until nothing waits or the time is used up; return how many events were taken up.
 
-    With `gather`, so many seconds are left for more to come after a fold of a few events, which
-    costs nearly what one of hundreds does. The first fold never waits.
+    With `gather`, a fold of a few events, which costs nearly what one of hundreds does, leaves so
+    many seconds for more to come, is followed by one more, and that is all: whoever came meanwhile
+    has rung again. The first fold never waits.
     Readers add the deltas themselves, so compaction is left to those who come once a second: a cell
     then moves once, however many folds touched it.
     """
     deadline = time.monotonic() + seconds
-    events = 0
+    events, has_gathered = 0, False
     while time.monotonic() < deadline and (taken := fold_once()):
         events += taken
-        if taken < FEW_EVENTS:
+        if gather and taken < FEW_EVENTS:
+            if has_gathered:
+                break
+            has_gathered = True
             time.sleep(gather)
     return events
 

@@ -5,7 +5,7 @@ size; row counts are the planner's estimates.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from apps.core.db import fetch_all, fetch_one
 
@@ -18,45 +18,72 @@ SELECT b.id, s.name AS source, b.received_at, b.events, COALESCE(b.error, '') AS
  WHERE b.state = 2 ORDER BY b.id LIMIT %(most)s
 """
 
+# The counts stop where the exact number no longer helps. A backlog without anything open leaves no
+# photograph.
 WORK = """
 SELECT (SELECT count(*) FROM telemetry_ingestbatch WHERE state = 2) AS failed,
-       (SELECT count(*) FROM scorecards_rollupdelta)
-           + (SELECT count(*) FROM scorecards_quarterdelta) AS deltas,
-       (SELECT GREATEST(minutes_at, blocks_at) FROM scorecards_revision) AS compacted_at,
+       (SELECT count(*) FROM (SELECT FROM scorecards_rollupdelta LIMIT 10000) AS waiting)
+           AS deltas,
+       (SELECT count(*) FROM (SELECT FROM scorecards_quarterdelta LIMIT 10000) AS waiting)
+           AS quarters,
+       (SELECT minutes_at FROM scorecards_revision) AS minutes_at,
+       (SELECT blocks_at FROM scorecards_revision) AS blocks_at,
+       (SELECT EXISTS (SELECT FROM scorecards_backlog WHERE open > 0)) AS is_anything_open,
        (SELECT max(taken_at) FROM scorecards_backlogsnapshot) AS photographed_at
 """
 
-# Sessions carry the name of their process (config/settings.py). Not those that merely look.
+# Sessions carry the name of their process (config/settings.py); who asks is the web, whatever it
+# is called.
 SESSIONS = """
-SELECT substr(application_name, 13) AS process, count(*) AS sessions,
+SELECT CASE WHEN pid = pg_backend_pid() THEN 'web' ELSE substr(application_name, 13) END AS process,
+       count(*) AS sessions,
        COALESCE(max(date_part('epoch', now() - xact_start)) FILTER (WHERE state <> 'idle'), 0)
            AS longest_seconds
   FROM pg_stat_activity
- WHERE datname = current_database() AND application_name LIKE 'throughline %%'
+ WHERE datname = current_database()
+   AND (application_name LIKE 'throughline %%' OR pid = pg_backend_pid())
  GROUP BY 1
 """
 
 SERVER = """
 SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
-       pg_postmaster_start_time() AS started_at,
        pg_database_size(current_database()) AS bytes,
-       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS sessions,
-       current_setting('max_connections')::integer AS most_sessions
+       (SELECT sum(numbackends) FROM pg_stat_database)::integer AS sessions,
+       current_setting('max_connections')::integer AS most_sessions,
+       current_setting('application_name') LIKE 'throughline %%' AS tells_processes
 """
 
-# The largest tables of ours, partitions added up under the name of their table.
+# The largest tables of ours with their indexes and what lies beside them, partitions added up under
+# their table. From the catalogue alone, as of the last vacuum: asking for the exact size would wait
+# for whoever holds a table.
 STORED = """
-SELECT COALESCE(parent.relname, c.relname) AS name, count(i.inhrelid) AS days,
-       sum(GREATEST(c.reltuples, 0))::bigint AS about_rows,
-       sum(pg_total_relation_size(c.oid))::bigint AS bytes,
-       min(right(c.relname, 8)) FILTER (WHERE i.inhrelid IS NOT NULL) AS first,
-       max(right(c.relname, 8)) FILTER (WHERE i.inhrelid IS NOT NULL) AS last
-  FROM pg_class AS c
-  LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
-  LEFT JOIN pg_class AS parent ON parent.oid = i.inhparent
- WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
-   AND c.relname ~ '^(telemetry|scorecards)_'
- GROUP BY 1 ORDER BY bytes DESC LIMIT %(most)s
+WITH ours AS (
+    SELECT c.oid, c.relname, c.reltuples, c.relpages, c.reltoastrelid,
+           parent.relname AS parted, substring(c.relname FROM '_p([0-9]{8})$') AS day
+      FROM pg_class AS c
+      LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
+      LEFT JOIN pg_class AS parent ON parent.oid = i.inhparent
+     WHERE c.relkind = 'r' AND c.relname ~ '^(telemetry|scorecards)_'
+       AND c.relnamespace = (
+           SELECT relnamespace FROM pg_class WHERE oid = 'telemetry_event'::regclass)
+), pages AS (
+    SELECT oid, relpages FROM ours
+     UNION ALL
+    SELECT ours.oid, beside.relpages FROM ours JOIN pg_class AS beside
+        ON beside.oid = ours.reltoastrelid
+     UNION ALL
+    SELECT ours.oid, entries.relpages
+      FROM ours JOIN pg_index ON indrelid = ours.oid JOIN pg_class AS entries
+        ON entries.oid = indexrelid
+), sized AS (
+    SELECT oid, sum(relpages) * current_setting('block_size')::bigint AS bytes
+      FROM pages GROUP BY 1
+)
+SELECT COALESCE(parted, relname) AS name, count(parted) AS days,
+       sum(GREATEST(reltuples, 0))::bigint AS about_rows, sum(bytes)::bigint AS bytes,
+       min(day) AS first, max(day) AS last
+  FROM ours JOIN sized USING (oid)
+ GROUP BY 1 ORDER BY bytes DESC, name LIMIT %(most)s
 """
 
 
@@ -77,8 +104,23 @@ class Work:
 
     failed: int
     deltas: int
-    compacted_at: datetime | None
+    quarters: int
+    minutes_at: datetime | None
+    blocks_at: datetime | None
+    is_anything_open: bool
     photographed_at: datetime | None
+
+    def late(self, now: datetime) -> timedelta:
+        """For how long the step that is furthest behind has left something waiting.
+
+        A time ahead of us is of a clock that was put back; how late that is, nobody knows.
+        """
+        ages = [
+            abs(now - moment)
+            for waits, moment in ((self.deltas, self.minutes_at), (self.quarters, self.blocks_at))
+            if waits and moment
+        ]
+        return max(ages, default=timedelta())
 
 
 @dataclass(frozen=True)
@@ -95,15 +137,15 @@ class Server:
     """PostgreSQL as it says of itself."""
 
     version: str
-    started_at: datetime
     bytes: int
     sessions: int
     most_sessions: int
+    tells_processes: bool
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One table: estimated rows, bytes with indexes, and the days it is parted into."""
+    """One table: estimated rows and bytes with indexes, and the days it is parted into."""
 
     name: str
     days: int

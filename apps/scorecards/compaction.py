@@ -6,6 +6,7 @@ not every second. Readers add what waits at either step, so no figure is late.
 """
 
 from dataclasses import dataclass
+from typing import LiteralString
 
 from django.db import transaction
 
@@ -115,8 +116,8 @@ SELECT 1, minutes.* FROM minutes ORDER BY 2, 3, 4
 )
 
 # Quarter-hours reach every larger grain in one statement. A day is the facility's own: its bucket
-# is the instant of local midnight, which in every time zone is a quarter-hour of UTC. The other
-# grains are blocks of UTC, those of hours and more added up from hours, which are fewer.
+# is the instant of local midnight, which since 2012 is a quarter-hour of UTC in every time zone.
+# The other grains are blocks of UTC, those of hours and more added up from hours, which are fewer.
 COMPACT_BLOCKS = (
     """
 WITH taken AS (
@@ -169,13 +170,15 @@ DELTAS_WAIT = """
 SELECT EXISTS (SELECT FROM scorecards_rollupdelta)
     OR EXISTS (SELECT FROM scorecards_quarterdelta)
 """
-# A little less than how often somebody comes, so that a tick which is a moment early counts.
+# A little less than how often somebody comes, so that a tick which is a moment early counts. A time
+# that lies ahead is of a clock that was put back since.
 DUE = """
-SELECT minutes_at < clock_timestamp() - interval '0.9 seconds'
+SELECT COALESCE((SELECT minutes_at NOT BETWEEN clock_timestamp() - interval '0.9 seconds'
+                        AND clock_timestamp() FROM scorecards_revision), true)
            AND EXISTS (SELECT FROM scorecards_rollupdelta) AS minutes,
-       blocks_at < clock_timestamp() - interval '4.9 seconds'
+       COALESCE((SELECT blocks_at NOT BETWEEN clock_timestamp() - interval '4.9 seconds'
+                        AND clock_timestamp() FROM scorecards_revision), true)
            AND EXISTS (SELECT FROM scorecards_quarterdelta) AS blocks
-  FROM scorecards_revision
 """
 
 
@@ -195,15 +198,20 @@ def compact_due() -> None:
         compact(minutes=due.minutes, blocks=due.blocks)
 
 
-@transaction.atomic
 def compact(*, minutes: bool = True, blocks: bool = True) -> bool:
-    """Add what waits to the rollups; False when another compaction has the turn."""
+    """Add what waits to the rollups; False when another compaction has the turn.
+
+    A transaction a step: what ails the larger grains does not hold up the minutes.
+    """
+    steps = [*([COMPACT_MINUTES] if minutes else []), *([COMPACT_BLOCKS] if blocks else [])]
+    return all(_take(step) for step in steps)
+
+
+@transaction.atomic
+def _take(step: LiteralString) -> bool:
     if not fetch_value(TAKE_TURN):
         return False
-    if minutes:
-        execute(COMPACT_MINUTES)
-    if blocks:
-        execute(COMPACT_BLOCKS)
+    execute(step)
     return True
 
 

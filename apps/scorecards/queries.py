@@ -261,13 +261,13 @@ WITH place AS MATERIALIZED (
     SELECT unnest(%(facility_ids)s::integer[]) AS facility_id
 ), lately AS (
     SELECT workflow_id, facility_id FROM scorecards_rollup
-     WHERE grain = 7 AND bucket >= %(since)s AND bucket <= %(until)s AND events > 0
+     WHERE grain = 7 AND bucket >= %(since)s AND bucket <= %(ahead)s AND events > 0
      UNION
     SELECT workflow_id, facility_id FROM scorecards_quarterdelta
-     WHERE bucket >= %(since)s AND events > 0
+     WHERE bucket >= %(since)s AND bucket <= %(ahead)s AND events > 0
      UNION
     SELECT workflow_id, facility_id FROM scorecards_rollupdelta
-     WHERE bucket >= %(since)s AND events > 0
+     WHERE bucket >= %(since)s AND bucket < %(ahead)s + interval '15 minutes' AND events > 0
 )
 SELECT workflow_id, facility_id, sum(events)::bigint AS usual
   FROM scorecards_rollup JOIN place USING (facility_id)
@@ -484,5 +484,7 @@ def silent_cells(
     params = {
         "facility_ids": list(facility_ids), "usual": usual,
         "since": floor(since, QUARTER_HOUR), "until": floor(now, QUARTER_HOUR),
+        # A sender's clock may be ahead of ours.
+        "ahead": floor(now, QUARTER_HOUR) + QUARTER_HOUR,
     }  # fmt: skip
     return fetch_all(SILENT, params, row=SilentCell)

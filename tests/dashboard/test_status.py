@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains
@@ -84,19 +86,54 @@ def test_work_that_stands_still_is_late(network):
     assert parts(later=timedelta(minutes=1))["Rollups"].word == "Late"
 
 
-def test_a_backlog_nobody_photographs_is_late(network):
+def a_moment_ago(**changes: Any) -> status.Work:
     now = timezone.now()
-    taken = status.Work(failed=0, deltas=0, compacted_at=now, photographed_at=now)
+    fresh = status.Work(failed=0, deltas=0, quarters=0, minutes_at=now, blocks_at=now,
+                        is_anything_open=True, photographed_at=now)  # fmt: skip
+    return replace(fresh, **changes)
+
+
+def test_either_step_of_the_compaction_may_be_late():
+    now, yesterday = timezone.now(), timezone.now() - timedelta(days=1)
+    assert a_moment_ago(minutes_at=yesterday, blocks_at=yesterday).late(now) == timedelta()
+    assert a_moment_ago(quarters=5, blocks_at=yesterday).late(now) > timedelta(hours=23)
+    assert a_moment_ago(deltas=5, minutes_at=yesterday).late(now) > timedelta(hours=23)
+    # A clock that was put back.
+    assert a_moment_ago(deltas=5, minutes_at=now + timedelta(hours=1)).late(now) > timedelta(0)
+
+
+def test_a_backlog_nobody_photographs_is_late():
+    now, taken = timezone.now(), a_moment_ago()
     assert page._maintenance(taken, now).word == "Runs"
     assert page._maintenance(taken, now + timedelta(minutes=16)).word == "Late"
     assert page._maintenance(replace(taken, photographed_at=None), now).css == "ok"
+    # Nothing open leaves nothing to photograph.
+    quiet = replace(taken, is_anything_open=False)
+    assert page._maintenance(quiet, now + timedelta(minutes=16)).css == "ok"
 
 
 def test_days_without_a_partition_ahead_are_told(network):
-    tables = status.stored()
-    assert page._partitions(tables, timezone.now()).word == "Made ahead"
-    assert page._partitions(tables, timezone.now() + timedelta(days=30)).word == "Short"
-    assert page._partitions([], timezone.now()).word == "Short"
+    last = max(partitions.existing_days(partitions.EVENTS))
+    assert page._partitions(last, timezone.now()).word == "Made ahead"
+    assert page._partitions(last, timezone.now() + timedelta(days=30)).word == "Short"
+    assert page._partitions(None, timezone.now()).word == "Short"
+
+
+def test_a_table_that_is_locked_holds_nobody_up(network, as_ivo):
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE telemetry_usedsignature IN ACCESS EXCLUSIVE MODE")
+        assert "telemetry_usedsignature" in {one.name for one in status.stored(most=50)}
+
+
+def test_an_instance_that_keeps_no_data_here_tells_nothing_of_a_disk(network, settings, tmp_path):
+    settings.VAR = tmp_path / "nowhere"
+    assert parts()["Disk"].word == "Not told"
+
+
+def test_sessions_named_by_someone_else_are_not_called_away(network):
+    execute("SET application_name = 'theirs'")
+    assert parts()["Processes"].word == "Cannot be told"
+    assert status.sessions()["web"].sessions == 1
 
 
 def test_partitions_are_added_up_under_their_table(network):
@@ -115,11 +152,11 @@ def test_a_transaction_that_stays_open_is_told():
 
 @pytest.mark.parametrize(("share", "css"), [(0.5, "ok"), (0.05, "bad")])
 def test_a_full_disk_is_a_fault(share, css):
-    assert page._disk(share, free=10**9).css == css
+    assert page._disk(free=int(share * 100), total=100).css == css
 
 
 def test_a_server_short_of_connections_says_so():
-    server = status.Server("18.0", timezone.now(), bytes=1, sessions=58, most_sessions=60)
+    server = status.Server("18.0", bytes=1, sessions=58, most_sessions=60, tells_processes=True)
     assert page._database(server).word == "Nearly full"
 
 
@@ -143,5 +180,5 @@ def test_it_is_for_who_operates_the_product(network, person, role):
 
 def test_it_asks_few_questions_whatever_there_is(network, as_ivo, budget):
     as_ivo.get(PAGE)
-    with budget(13):
+    with budget(14):
         as_ivo.get(PAGE)

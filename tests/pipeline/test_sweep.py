@@ -1,6 +1,7 @@
 """What time alone makes due is found and counted once."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -177,3 +178,20 @@ def test_each_task_may_run_twice(network, task):
     task()
 
     assert stored_cells() == before
+
+
+def test_a_worker_that_gathers_leaves_although_more_keeps_coming(network, monkeypatch):
+    """Bells of the sweep would expire behind one that stays."""
+    numbers = count(1)
+
+    def one_more(_: float = 0) -> None:
+        post(network, event(network, id=next(numbers)))
+
+    one_more()
+    monkeypatch.setattr(services.time, "sleep", one_more)
+    folds = []
+    fold_once = services.fold_once
+    monkeypatch.setattr(services, "fold_once", lambda: folds.append(one_more()) or fold_once())
+
+    assert services.fold_journal(gather=0.1) == 4
+    assert len(folds) == 2

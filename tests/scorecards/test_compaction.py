@@ -42,6 +42,18 @@ def test_what_was_compacted_a_moment_ago_is_left_for_a_second():
     assert fetch_value(WAITING) == [1, 0]
 
 
+def test_a_clock_that_was_put_back_holds_nothing_up():
+    last(minutes=-3600, blocks=-3600)
+    compaction.compact_due()
+    assert fetch_value(WAITING)[0] == 0
+
+
+def test_without_its_row_of_times_everything_is_due():
+    execute("DELETE FROM scorecards_revision")
+    compaction.compact_due()
+    assert fetch_value(WAITING)[0] == 0
+
+
 def test_minutes_take_up_the_deltas_and_hand_them_on():
     last(minutes=1, blocks=2)
     compaction.compact_due()

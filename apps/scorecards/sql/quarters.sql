@@ -1,5 +1,5 @@
 -- What the minutes have taken up and the larger grains have not. Local midnight is a quarter-hour of UTC
--- in every time zone, so days can be told from these rows too.
+-- in every time zone (since 2012), so days can be told from these rows too.
 CREATE TABLE scorecards_quarterdelta (
     bucket timestamptz NOT NULL,            -- the quarter-hour
     workflow_id integer NOT NULL,
