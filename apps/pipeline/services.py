@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 EVENTS_A_FOLD = 20_000
 FEW_EVENTS = 1_000
+# Half of what lies between two bells, so that folds follow each other evenly. Who stayed as long as
+# something comes would keep other bells waiting until they expire.
+GATHER_SECONDS = 0.125
 # Faults of the data itself. Anything else (a lost connection, a deadlock) is tried again as it is.
 UNFOLDABLE = (DataError, IntegrityError, ValueError)
 MARKED_AT_ONCE = 5_000

@@ -59,4 +59,4 @@ def sweep_forever(stop: threading.Event) -> None:
 def fold_forgotten() -> None:
     """Fold rows no worker took up."""
     if journal.waiting().fold_lag_seconds > PATIENCE_SECONDS:
-        services.fold_journal()
+        services.fold_journal(gather=services.GATHER_SECONDS)

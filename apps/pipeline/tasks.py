@@ -6,22 +6,18 @@ from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import redrive_quarantine
 
-# Half of what lies between two bells, so that folds follow each other evenly. A task that stayed
-# as long as something comes would keep the other bells waiting until they expire.
-GATHER_SECONDS = 0.125
-
 
 @shared_task(name="pipeline.fold")
 def fold() -> None:
     """Fold what waits in the journal."""
-    services.fold_journal(gather=GATHER_SECONDS)
+    services.fold_journal(gather=services.GATHER_SECONDS)
     compact_due()
 
 
 @shared_task(name="pipeline.sweep")
 def sweep() -> None:
     """What time, a lost bell or a changed catalogue makes due."""
-    services.fold_journal()
+    services.fold_journal(gather=services.GATHER_SECONDS)
     services.sweep_due()
     redrive_quarantine()
     compact_due()
