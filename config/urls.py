@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 
 from apps.accounts.access import api_user, needs
 from apps.core.health import healthz
@@ -11,7 +12,7 @@ from apps.scorecards.views import scorecards
 handler403 = "apps.dashboard.views.denied"
 
 # What its view needs is declared here; the view itself asks only for somebody who is known.
-figures = api_user(needs("accounts.view_scorecards")(scorecards))
+figures = require_safe(api_user(needs("accounts.view_scorecards")(scorecards)))
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
