@@ -6,6 +6,8 @@ from django.urls import include, path
 from apps.core.health import healthz
 from apps.pipeline.health import readyz
 
+handler403 = "apps.dashboard.views.denied"
+
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

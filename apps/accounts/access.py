@@ -1,14 +1,18 @@
-"""Who may see which facilities, and who is asking. Every page and endpoint goes through here."""
+"""Who may see which facilities, what a view needs, and who is asking. Every page and endpoint goes
+through here."""
 
 import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from inspect import unwrap
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -19,7 +23,12 @@ from apps.core.db import execute, fetch_value
 from apps.core.problem import problem
 
 Params = ParamSpec("Params")
+Answer = TypeVar("Answer", bound=HttpResponseBase)
+View = Callable[Concatenate[HttpRequest, Params], Answer]
 ApiView = Callable[Concatenate[HttpRequest, Params], HttpResponseBase]
+
+# What a view carries to say what it needs, and that it finds out by itself who asks.
+NEEDS, ASKS_WHO = "needed_permissions", "asks_who"
 
 # Personal grants and those of the person's groups, each with its whole subtree.
 GRANTED_FACILITIES = """
@@ -93,32 +102,106 @@ def touch_token(token: ApiToken) -> None:
         execute(MARK_USED, {"token": token.pk, "now": moment})
 
 
+class Denied(PermissionDenied):
+    """Who asks lacks what the view needs."""
+
+    def __init__(self, missing: str = "") -> None:
+        super().__init__()
+        self.missing = missing
+
+
+def needs(*permissions: str) -> Callable[[View[Params, Answer]], View[Params, Answer]]:
+    """Declare what a view needs, and refuse who lacks it; with nothing named, anyone signed in.
+
+    Every view says this, or that it is public; the middleware refuses the others, and a system
+    check names them. In the API it stands behind `api_user`, which makes a problem of a refusal.
+    """
+
+    def declare(view: View[Params, Answer]) -> View[Params, Answer]:
+        @wraps(view)
+        def wrapper(request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs) -> Answer:
+            require(request.user, permissions)
+            return view(request, *args, **kwargs)
+
+        setattr(wrapper, NEEDS, permissions)
+        return wrapper
+
+    return declare
+
+
+def require(user: User | AnonymousUser, permissions: tuple[str, ...]) -> None:
+    """Raise Denied for the first permission that is missing, and for nobody in particular."""
+    if not isinstance(user, User) or not user.is_active:
+        raise Denied(*permissions[:1])
+    for permission in permissions:
+        if not user.has_perm(permission):
+            raise Denied(permission)
+
+
+def is_declared(view: Callable[..., Any]) -> bool:
+    """Whether a view says who may open it, or is Django's administration, which asks by itself."""
+    is_public = not getattr(view, "login_required", True) and not hasattr(view, ASKS_WHO)
+    return hasattr(view, NEEDS) or is_public or _is_of_administration(view)
+
+
+def _is_of_administration(view: Callable[..., Any]) -> bool:
+    """Django marks what its administration guards by site or model; the page of passwords it only
+    wraps, so that one is known by whose method lies inside."""
+    inner = unwrap(view, stop=_is_of_model_admin)
+    is_guarded_method = inner is not view and _is_of_model_admin(inner)
+    return hasattr(view, "admin_site") or hasattr(view, "model_admin") or is_guarded_method
+
+
+def _is_of_model_admin(view: Callable[..., Any]) -> bool:
+    return isinstance(getattr(view, "__self__", None), ModelAdmin)
+
+
 def api_user(view: ApiView[Params]) -> ApiView[Params]:
     """Let in the bearer of a token, or who is signed in; anyone else gets a 401 problem.
 
     A token that is sent decides alone: a wrong one is refused even beside a session.
     """
+    return _for_whom(user_for_api, view)
 
+
+def token_user(view: ApiView[Params]) -> ApiView[Params]:
+    """Let in the bearer of a token only. A page of somebody else's cannot send one, so what is
+    written this way needs no CSRF token."""
+    return _for_whom(user_for_bearer, view)
+
+
+def _for_whom(
+    identify: Callable[[HttpRequest], User | None], view: ApiView[Params]
+) -> ApiView[Params]:
     @wraps(view)
     def wrapper(
         request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs
     ) -> HttpResponseBase:
-        user = user_for_api(request)
+        user = identify(request)
         if user is None:
             return unauthenticated()
         request.user = user
-        response = view(request, *args, **kwargs)
+        try:
+            response = view(request, *args, **kwargs)
+        except Denied:
+            response = problem(403, "forbidden", "Your role does not include this.")
         patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
 
+    setattr(wrapper, ASKS_WHO, True)
     return login_not_required(wrapper)
 
 
 def user_for_api(request: HttpRequest) -> User | None:
-    """Who asks: by token if there is one, else by session."""
-    if "Authorization" in request.headers:
-        return user_for_bearer(request)
-    return request.user if isinstance(request.user, User) else None
+    """Who asks: by token if there is one, else by session. Looked up once a request, even where
+    one view passes it on to another."""
+    known: User | None = getattr(request, "asked_by", None)
+    if known is None and "Authorization" in request.headers:
+        known = user_for_bearer(request)
+        request.asked_by = known  # type: ignore[attr-defined]
+    elif known is None and isinstance(request.user, User):
+        known = request.user
+    return known
 
 
 def unauthenticated() -> HttpResponse:

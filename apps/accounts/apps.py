@@ -5,3 +5,7 @@ class AccountsConfig(AppConfig):
     name = "apps.accounts"
     label = "accounts"
     default_auto_field = "django.db.models.AutoField"
+
+    def ready(self) -> None:
+        """Register the system checks; they need the models."""
+        from apps.accounts import checks  # noqa: F401

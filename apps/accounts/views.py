@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import api_user, facilities_for
+from apps.accounts.access import api_user, facilities_for, needs
 from apps.catalog import queries
 from apps.catalog.document import Catalogue
 from apps.core.openapi import JSON, operation
@@ -30,6 +30,7 @@ from apps.core.openapi import JSON, operation
 )
 @require_safe
 @api_user
+@needs()
 def catalogue(request: HttpRequest) -> HttpResponse:
     return catalogue_response(request, facilities=facilities_for(request.user))
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import api_user, facilities_for
+from apps.accounts.access import api_user, facilities_for, needs
 from apps.catalog.snapshot import Snapshot, snapshot
 from apps.core.htmx import unless_unchanged
 from apps.core.openapi import Parameter, operation
@@ -113,10 +113,15 @@ class TransactionAnswer(msgspec.Struct):
         Parameter("correlation_id", "The `subject` of its events.", place="path"),
     ),
     answers={200: TransactionAnswer, 304: None},
-    problems={401: "No valid token.", 404: "No such transaction, or not yours."},
+    problems={
+        401: "No valid token.",
+        403: "The role may not see single transactions.",
+        404: "No such transaction, or not yours.",
+    },
 )
 @require_safe
 @api_user
+@needs("accounts.view_transactions")
 def transaction(request: HttpRequest, workflow: str, correlation_id: str) -> HttpResponse:
     catalogue = snapshot()
     found = _find(request, catalogue, workflow, correlation_id)
@@ -129,11 +134,12 @@ def transaction(request: HttpRequest, workflow: str, correlation_id: str) -> Htt
 def _find(
     request: HttpRequest, catalogue: Snapshot, workflow: str, correlation_id: str
 ) -> Transaction | None:
+    facilities = facilities_for(request.user)
     line = catalogue.workflows.get(workflow)
     if line is None:
         return None
     key = UUID(hex=transaction_id(line.id, correlation_id))
-    return queries.transaction(facilities=facilities_for(request.user), id=key)
+    return queries.transaction(facilities=facilities, id=key)
 
 
 def _answer(of: Transaction, catalogue: Snapshot) -> TransactionAnswer:

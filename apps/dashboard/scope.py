@@ -55,6 +55,11 @@ class Scope:
         return tuple(place for place in self.places if place.kind in SITES)
 
     @cached_property
+    def all_sites(self) -> int:
+        """How many sites there are, whoever sees them."""
+        return sum(place.kind in SITES for place in self.catalogue.document.facilities)
+
+    @cached_property
     def choices(self) -> tuple[Choice, ...]:
         """All, by kind, by region; only those that leave something out and something in."""
         parts = [part for part in (*self._kinds(), *self._regions()) if self._is_part(part)]

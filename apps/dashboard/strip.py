@@ -24,6 +24,8 @@ class Strip:
     behind: str
     is_stale: bool
     quarantined: int
+    hidden: int
+    sites: int
 
 
 def strip_of(scope: Scope, *, now: datetime) -> Strip:
@@ -37,6 +39,8 @@ def strip_of(scope: Scope, *, now: datetime) -> Strip:
         wording.duration(behind) if behind > LATE_AFTER else "",
         behind > STALE_AFTER,
         _quarantined(scope),
+        scope.all_sites - len(scope.sites),
+        scope.all_sites,
     )
 
 

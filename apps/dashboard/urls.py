@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from apps.accounts.access import needs
 from apps.dashboard import api, views
 from apps.dashboard.forms import SignInForm
 
@@ -33,5 +34,5 @@ urlpatterns = [
     path("status/", views.status, name="status"),
     path("status/strip/", views.strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-out/", needs()(LogoutView.as_view()), name="sign-out"),
 ]

@@ -1,22 +1,25 @@
-"""The pages: the board, the transactions of a cell, one transaction."""
+"""The pages: the board, the transactions of a cell, one transaction; and the one that says no."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
+from apps.accounts.access import needs
 from apps.catalog.models import Clock
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.dashboard import board, heat, listing, queries, timeline
 from apps.dashboard import status as system
+from apps.dashboard.denial import GIVE_ROLES, denial, roles_with
+from apps.dashboard.navigation import navigation
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.strip import strip_of
 from apps.scorecards import queries as scorecards
@@ -26,17 +29,35 @@ from apps.telemetry.models import Transaction
 
 
 @require_safe
+@needs()
 def home(request: HttpRequest) -> HttpResponse:
-    return redirect("dashboard:flow")
+    """Where a role begins: the first page that it may open."""
+    links = navigation(request)
+    if not links:
+        return render(request, "dashboard/no_role.html", {"givers": roles_with(GIVE_ROLES)})
+    return redirect(links[0].address)
+
+
+def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The 403 of every page. A swap does not show it, so htmx is told to leave for it."""
+    if wants_partial(request) and request.method in ("GET", "HEAD"):
+        response: HttpResponse = HttpResponseClientRedirect(request.get_full_path())
+        response.status_code = 403
+    else:
+        response = render(request, "403.html", {"denial": denial(exception)}, status=403)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 @require_safe
+@needs("accounts.view_scorecards")
 def flow(request: HttpRequest) -> HttpResponse:
     """The matrix with everything around it; an htmx swap gets it without the frame."""
     return render_page(request, "dashboard/flow.html", "dashboard/_flow.html", _flow(request))
 
 
 @require_safe
+@needs("accounts.view_scorecards")
 def flow_board(request: HttpRequest) -> HttpResponse:
     """Only the figures, for the page that asks again every second."""
     if not wants_partial(request):
@@ -78,6 +99,7 @@ def _frame(now: datetime, scope: Scope, chosen: board.Selection) -> dict[str, An
 
 
 @require_safe
+@needs()
 def strip(request: HttpRequest) -> HttpResponse:
     """The honesty strip by itself."""
     context = {"strip": strip_of(scope_of(request), now=timezone.now())}
@@ -85,7 +107,7 @@ def strip(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@permission_required("accounts.view_system_status", raise_exception=True)
+@needs("accounts.view_system_status")
 def status(request: HttpRequest) -> HttpResponse:
     """How the product itself runs."""
     context = {"picture": system.picture(now=timezone.now())}
@@ -94,29 +116,38 @@ def status(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@needs("accounts.view_scorecards")
 def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
-    """The transactions of one workflow at one facility: what is open, or what is new."""
+    """One workflow at one facility: its figures, and for who may see single ones what is open."""
     now = timezone.now()
     scope = scope_of(request)
     line, place = _line_and_place(scope, workflow, facility)
     chosen = board.selection(scope, window=request.GET.get("window", ""), places="")
+    sees_items = request.user.has_perm("accounts.view_transactions")
+    context = (
+        _frame(now, scope, chosen)
+        | _card(line, place, chosen, now=now)
+        | {"zone": ZoneInfo(place.time_zone), "sees_items": sees_items}
+        | (_listed(request, scope, line, place, now) if sees_items else {})
+    )
+    return render_page(request, "dashboard/cell.html", "dashboard/_cell.html", context)
+
+
+def _listed(
+    request: HttpRequest, scope: Scope, line: Workflow, place: Facility, now: datetime
+) -> dict[str, Any]:
+    """The transactions of a cell: what is open, or what is new."""
     is_recent = request.GET.get("show") == "recent"
     read = queries.recent_transactions if is_recent else queries.open_transactions
     mark = listing.read_mark(request.GET.get("after", ""))
     found = read(facility_id=place.id, workflow_id=line.id, after=mark)
     zone = ZoneInfo(place.time_zone)
-    context = (
-        _frame(now, scope, chosen)
-        | _card(line, place, chosen, now=now)
-        | {
-            "zone": zone,
-            "is_recent": is_recent,
-            "rows": listing.transaction_rows(found, catalogue=scope.catalogue, zone=zone, now=now),
-            "is_first": mark is None,
-            "next": listing.next_mark(found),
-        }
-    )
-    return render_page(request, "dashboard/cell.html", "dashboard/_cell.html", context)
+    return {
+        "is_recent": is_recent,
+        "rows": listing.transaction_rows(found, catalogue=scope.catalogue, zone=zone, now=now),
+        "is_first": mark is None,
+        "next": listing.next_mark(found),
+    }
 
 
 def _card(
@@ -145,6 +176,7 @@ def _line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflo
 
 
 @require_safe
+@needs("accounts.view_transactions")
 def transaction(request: HttpRequest, id: UUID) -> HttpResponse:
     """One transaction across systems. Elsewhere and nowhere give the same answer."""
     scope = scope_of(request)

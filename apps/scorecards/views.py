@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import api_user, facilities_for
+from apps.accounts.access import api_user, facilities_for, needs
 from apps.catalog.snapshot import Snapshot, snapshot
 from apps.core.openapi import Parameter, operation
 from apps.core.problem import problem
@@ -121,10 +121,12 @@ TIME = {"type": "string", "format": "date-time"}
     ),
     answers={200: ScorecardAnswer, 304: None},
     problems={400: "A parameter means nothing.", 401: "No valid token.",
+              403: "The role may not see scorecards.",
               404: "No such facility, or not yours."},
 )  # fmt: skip
 @require_safe
 @api_user
+@needs("accounts.view_scorecards")
 def scorecards(request: HttpRequest) -> HttpResponse:
     now, catalogue = timezone.now(), snapshot()
     try:

@@ -5,7 +5,6 @@ from typing import cast
 
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_for
 from apps.accounts.models import User
 from apps.catalog.snapshot import snapshot
 
@@ -24,8 +23,3 @@ def bearer_of(request: HttpRequest) -> str:
 def covers_everything(facilities: Sequence[int]) -> bool:
     """Whether a scope leaves no facility out: what has no facility may then be seen too."""
     return set(snapshot().facilities_by_id) <= set(facilities)
-
-
-def sees_everything(user: User) -> bool:
-    """Whether counts over all facilities are this person's to see."""
-    return user.has_perm("accounts.view_transactions") and covers_everything(facilities_for(user))

@@ -182,8 +182,8 @@ def test_the_board_costs_the_same_few_queries_for_any_number_of_cells(as_ivo, ha
     happened(*done("c-1"))
     as_ivo.get(BOARD)
     happened(*enough(), *enough(20, facility=SOUTH), *enough(40, workflow=1))
-    # Session, person, facilities, state, figures, silent cells.
-    with budget(6):
+    # Session, person, permissions (own, of roles), facilities, state, figures, silent cells.
+    with budget(8):
         as_ivo.get(BOARD, headers={"HX-Request": "true"})
 
 
@@ -194,8 +194,8 @@ def test_asking_again_in_the_same_state_reads_the_state_and_no_figure(
     happened(*enough())
     headers = {"HX-Request": "true"}
     etag = as_ivo.get(BOARD, headers=headers).headers["ETag"]
-    # Session, person, facilities, state.
-    with budget(4):
+    # Session, person, permissions (own, of roles), facilities, state.
+    with budget(6):
         again = as_ivo.get(BOARD, headers=headers | {"If-None-Match": etag})
     assert again.status_code == 304
 

@@ -251,8 +251,8 @@ def test_the_answer_costs_the_same_queries_for_any_number_of_cells(bea, happened
     happened(*done("a"))
     client.get(SCORECARDS)
     happened(*done("b", workflow=1))
-    # Token, facilities, state, figures.
-    with budget(4):
+    # Token, permissions (own, of roles), facilities, state, figures.
+    with budget(6):
         client.get(SCORECARDS)
 
 
@@ -261,8 +261,8 @@ def test_an_unchanged_answer_costs_no_figures(bea, happened, budget, time_machin
     client = by_token(bea)
     happened(*done("a"))
     etag = client.get(SCORECARDS).headers["ETag"]
-    # Token, facilities, state.
-    with budget(3):
+    # Token, permissions (own, of roles), facilities, state.
+    with budget(5):
         again = client.get(SCORECARDS, headers={"If-None-Match": etag})
     assert again.status_code == 304
 

@@ -71,8 +71,9 @@ def test_who_sees_every_facility_sees_every_batch(ivo, with_token, batch):
 
 
 def test_who_sees_some_facilities_sees_no_batch(bea, eve, sam, with_token, batch):
-    for person in (bea, eve, sam):
-        assert with_token(person).get(f"/api/v1/batches/{batch}").status_code == 404
+    for person, status in ((bea, 404), (sam, 404), (eve, 403)):
+        for id in (batch, "01980000-0000-7000-8000-000000000000"):
+            assert with_token(person).get(f"/api/v1/batches/{id}").status_code == status
 
 
 def test_nobody_gets_in_without_a_key(batch):

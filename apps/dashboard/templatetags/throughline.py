@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.dashboard import wording
 from apps.dashboard.icons import icon
+from apps.dashboard.navigation import Link, navigation
 from apps.dashboard.scope import SITES, scope_of
 from apps.dashboard.strip import strip_of
 
@@ -27,6 +28,12 @@ def honesty_strip(context: dict[str, Any]) -> dict[str, Any]:
     request: HttpRequest = context["request"]
     strip = strip_of(scope_of(request), now=timezone.now())
     return {"strip": strip, "perms": context.get("perms")}
+
+
+@register.simple_tag(takes_context=True)
+def main_navigation(context: dict[str, Any]) -> list[Link]:
+    """The pages the reader may open."""
+    return navigation(context["request"])
 
 
 @register.inclusion_tag("_scope.html", takes_context=True)

@@ -5,13 +5,14 @@ from uuid import UUID
 import msgspec
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import unauthenticated, user_for_api
+from apps.accounts.access import api_user, facilities_for, needs, unauthenticated
 from apps.core.openapi import Parameter, operation
 from apps.core.problem import problem
 from apps.telemetry import queries
-from apps.telemetry.access import bearer_of, sees_everything
+from apps.telemetry.access import bearer_of, covers_everything
 from apps.telemetry.services.keys import sender_for
 
 
@@ -41,25 +42,34 @@ class Batch(msgspec.Struct):
     ),
     parameters=(Parameter("id", "The `batch` of the answer to a post.", place="path"),),
     answers={200: Batch},
-    problems={401: "No valid key or token.", 404: "No such batch, or not yours."},
+    problems={
+        401: "No valid key or token.",
+        403: "The person's role may not see single transactions.",
+        404: "No such batch, or not yours.",
+    },
     security=("sourceKey", "userToken"),
     position=1,
 )
 @login_not_required
 @require_safe
-def batch(request: HttpRequest, batch_id: str) -> HttpResponse:
-    if bearer_of(request).startswith("src_"):
-        sender = sender_for(bearer_of(request))
-        if sender is None:
-            return unauthenticated()
-        report = _report(batch_id)
-        if report and report.source_id == sender.source_id:
-            return _answer(report)
-        return _not_found()
-    user = user_for_api(request)
-    if user is None:
+def batch(request: HttpRequest, batch_id: str) -> HttpResponseBase:
+    if not bearer_of(request).startswith("src_"):
+        return _for_people(request, batch_id)
+    sender = sender_for(bearer_of(request))
+    if sender is None:
         return unauthenticated()
-    report = _report(batch_id) if sees_everything(user) else None
+    report = _report(batch_id)
+    if report and report.source_id == sender.source_id:
+        return _answer(report)
+    return _not_found()
+
+
+@api_user
+@needs("accounts.view_transactions")
+def _for_people(request: HttpRequest, batch_id: str) -> HttpResponse:
+    """A batch may speak of any facility, so it is for those who see all of them."""
+    everywhere = covers_everything(facilities_for(request.user))
+    report = _report(batch_id) if everywhere else None
     return _answer(report) if report else _not_found()
 
 

@@ -3,14 +3,13 @@
 from contextlib import suppress
 from typing import Any
 
-from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import facilities_for
+from apps.accounts.access import facilities_for, needs
 from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import covers_everything, person
@@ -21,12 +20,9 @@ from apps.telemetry.services import quarantine
 
 OVERFLOWS_SHOWN = 5
 
-may_see = permission_required("accounts.view_quarantine", raise_exception=True)
-may_resolve = permission_required("accounts.resolve_quarantine", raise_exception=True)
-
 
 @require_safe
-@may_see
+@needs("accounts.view_quarantine")
 def index(request: HttpRequest) -> HttpResponse:
     visible = _visible_to(request)
     form = FilterForm(request.GET, sources=queries.sources_of(visible))
@@ -43,14 +39,14 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@may_see
+@needs("accounts.view_quarantine")
 def detail(request: HttpRequest, pk: str) -> HttpResponse:
     item = get_object_or_404(_visible_to(request), pk=pk)
     return _render_detail(request, item)
 
 
 @require_POST
-@may_resolve
+@needs("accounts.resolve_quarantine")
 def resubmit(request: HttpRequest, pk: str) -> HttpResponse:
     item = get_object_or_404(_visible_to(request), pk=pk)
     form = CorrectionForm(item.view, request.POST)
@@ -72,7 +68,7 @@ def resubmit(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 @require_POST
-@may_resolve
+@needs("accounts.resolve_quarantine")
 def discard(request: HttpRequest, pk: str) -> HttpResponse:
     item = get_object_or_404(_visible_to(request), pk=pk)
     form = DiscardForm(request.POST)

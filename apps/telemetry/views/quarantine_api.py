@@ -6,17 +6,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import ApiView, api_user, facilities_for, unauthenticated, user_for_bearer
+from apps.accounts.access import ApiView, api_user, facilities_for, needs, token_user
 from apps.accounts.models import User
 from apps.core.openapi import JSON, Body, Parameter, operation
 from apps.core.problem import problem
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything
+from apps.telemetry.access import covers_everything, person
 from apps.telemetry.formats import strict
 from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import Code, Refused
@@ -91,20 +90,20 @@ _WRITE_PROBLEMS = {
 def resolving(view: Callable[[HttpRequest, User, Quarantine], HttpResponse]) -> ApiView[[str]]:
     """A view that resolves an item for the bearer of a token whose role and scope allow it.
 
-    A session will not do: a token cannot be sent by a page of somebody else's, so no CSRF token
-    is needed. An item out of scope does not exist.
+    The role is asked first, so that a refusal does not tell whether there is such an item. One out
+    of scope does not exist.
     """
 
+    @csrf_exempt
+    @require_POST
+    @token_user
+    @needs("accounts.resolve_quarantine")
     @wraps(view)
     def wrapper(request: HttpRequest, item_id: str) -> HttpResponse:
-        user = user_for_bearer(request)
-        if user is None:
-            return unauthenticated()
+        user = person(request)
         item = _find(item_id, user)
         if item is None:
             return problem(404, "not_found", "There is no such item, or it is not yours to see.")
-        if not user.has_perm("accounts.resolve_quarantine"):
-            return _forbidden()
         try:
             return view(request, user, item)
         except Refused as refusal:
@@ -112,7 +111,7 @@ def resolving(view: Callable[[HttpRequest, User, Quarantine], HttpResponse]) -> 
         except quarantine.AlreadyResolved:
             return problem(409, "already_resolved", "Somebody else resolved it first.")
 
-    return csrf_exempt(login_not_required(require_POST(wrapper)))
+    return wrapper
 
 
 @operation(
@@ -136,9 +135,8 @@ def resolving(view: Callable[[HttpRequest, User, Quarantine], HttpResponse]) -> 
 )
 @require_safe
 @api_user
+@needs("accounts.view_quarantine")
 def quarantine_list(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm("accounts.view_quarantine"):
-        return _forbidden()
     if unknown := sorted(set(request.GET) - KNOWN):
         return problem(400, "bad_parameter", f"Known parameters: {', '.join(sorted(KNOWN))}.",
                        pointer=f"/{strict.name_of(unknown[0])}")  # fmt: skip
@@ -265,7 +263,3 @@ def _shown(item: Quarantine) -> QuarantinedEvent:
 
 def _json(answer: msgspec.Struct) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer), "application/json")
-
-
-def _forbidden() -> HttpResponse:
-    return problem(403, "forbidden", "Your role does not include this.")

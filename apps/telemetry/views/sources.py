@@ -1,17 +1,16 @@
 """Who sends, with which keys, how well their clocks go."""
 
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import facilities_to_administer
+from apps.accounts.access import facilities_to_administer, needs
 from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import covers_everything
 
 
 @require_safe
-@permission_required("accounts.rotate_source_keys", raise_exception=True)
+@needs("accounts.rotate_source_keys")
 def index(request: HttpRequest) -> HttpResponse:
     facilities = facilities_to_administer(request.user)
     everywhere = covers_everything(facilities)

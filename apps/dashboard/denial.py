@@ -1,0 +1,31 @@
+"""What somebody is told who may not open a page: what it takes, and who can give it."""
+
+from dataclasses import dataclass
+
+from apps.accounts.access import Denied
+from apps.accounts.models import Capability
+from apps.accounts.roles import ROLES
+
+GIVE_ROLES = "accounts.change_user"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Texts of the page. Nothing of what was asked for is in them but its permission."""
+
+    what: str
+    roles: str
+    givers: str
+
+
+def denial(error: Exception) -> Denial:
+    """What an error says of the permission that was missing, if it says which."""
+    missing = error.missing if isinstance(error, Denied) else ""
+    words = {f"accounts.{code}": str(name) for code, name in Capability._meta.permissions}
+    return Denial(words.get(missing, ""), roles_with(missing), roles_with(GIVE_ROLES))
+
+
+def roles_with(permission: str) -> str:
+    """The roles that include a permission, as people say it."""
+    names = [role.name for role in ROLES.values() if permission in role.permissions]
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -1,0 +1,185 @@
+"""One of each role in the north, the objects they ask for, and a way to ask for any address."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils.timezone import now
+
+from apps.accounts.models import ApiToken, User
+from apps.accounts.roles import ROLES
+from apps.accounts.services import ensure_roles, grant_facility, issue_token
+from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
+from apps.telemetry.models import Quarantine, Source, SourceKey
+from apps.telemetry.services.keys import issue_key
+from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
+from tests.pipeline.network import Network, event, post
+
+CODES = {
+    "RA": "revenue_cycle_analyst", "RS": "rcm_supervisor", "IE": "integration_engineer",
+    "IL": "integration_lead", "FA": "finance_approver", "EX": "executive",
+    "CA": "compliance_auditor", "AD": "administrator",
+}  # fmt: skip
+# Someone without a role, someone who is not signed in, and someone whose account was closed.
+EVERYBODY = [*CODES, "none", "anon", "gone"]
+NOWHERE = "01980000-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The small network with work at both of its facilities, and everybody granted the north."""
+
+    network: Network
+    tokens: dict[str, str]
+    items: dict[str, str]
+    batch: object
+    browsers: dict[str, Client] = field(default_factory=dict)
+
+    def browser(self, who: str, *, anew: bool) -> Client:
+        """Somebody's browser; signing in each time would cost more than most questions."""
+        if anew:
+            return browser_of(who)
+        if who not in self.browsers:
+            self.browsers[who] = browser_of(who)
+        return self.browsers[who]
+
+    def paths(self, name: str, what: str) -> str:
+        """The address of a page for what lies in the north, in the south, or nowhere."""
+        return reverse(name, args=self._arguments(name, what)) + self._query(name, what)
+
+    def _arguments(self, name: str, what: str) -> list[str]:
+        subject = {"own": "mine", "other": "theirs", "no": "nobodys"}[what]
+        item = self.items.get(what, NOWHERE)
+        given = {
+            "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            "dashboard:transaction": [address(self.network, subject).split("/")[2]],
+            "dashboard:transaction-api": ["flow_1", subject],
+            "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "admin:view_on_site": ["0", "0"],
+            "admin:app_list": ["catalog"],
+        }
+        takes_item = name.startswith("telemetry:quarantine-re") or name in ITEM_PAGES
+        return [item] if takes_item else given.get(name, [])
+
+    def _query(self, name: str, what: str) -> str:
+        asks_for_one = name == "scorecards:scorecards" and what != "own"
+        return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
+
+
+ITEM_PAGES = {
+    "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
+    "telemetry:quarantine-discard",
+}  # fmt: skip
+
+
+def settle(network: Network) -> Place:
+    """Put work, refused events and people into the network."""
+    fold(network, *stuck("mine", facility=NORTH), *stuck("theirs", facility=SOUTH))
+    batch = post(network, event(network, id="last", subject="mine"))
+    items = {
+        "own": quarantined(network, NORTH, 1),
+        "other": quarantined(network, SOUTH, 2),
+    }
+    return Place(network, people(network.facilities[NORTH]), items, batch)
+
+
+def quarantined(network: Network, place: int, number: int) -> str:
+    item = Quarantine.objects.create(
+        id=UUID(int=number), received_at=now(), last_seen_at=now(), source=network.source,
+        code="unknown_stage", message="Unknown stage", facility=network.facilities[place],
+        view={"event": {"data": {"workflow": "flow_1", "stage": "nowhere"}}},
+    )  # fmt: skip
+    return str(item.pk)
+
+
+def people(place: Facility) -> dict[str, str]:
+    """Everybody, each with a token; only a role lets it do anything."""
+    ensure_roles()
+    tokens = {}
+    for name in EVERYBODY:
+        if name == "anon":
+            continue
+        role = CODES.get(name, "revenue_cycle_analyst" if name == "gone" else "")
+        works_in_admin = bool(role) and ROLES[role].works_in_admin
+        user = User.objects.create_user(name, is_staff=works_in_admin)
+        user.groups.set(Group.objects.filter(name=role))
+        grant_facility(to=user, facility=place)
+        tokens[name] = issue_token(user=user)
+    User.objects.filter(username="gone").update(is_active=False)
+    return tokens
+
+
+def browser_of(who: str) -> Client:
+    """Somebody at a browser. A closed account may still have a session."""
+    client = Client()
+    if who != "anon":
+        client.force_login(User.objects.get(username=who))
+    return client
+
+
+def program_of(who: str, place: Place) -> Client:
+    """The same person's token in a program."""
+    bearer = place.tokens.get(who)
+    return Client(headers={"Authorization": f"Bearer {bearer}"} if bearer else None)
+
+
+def status(client: Client, method: str, path: str, **said: Any) -> int:
+    """What a request is answered with; whatever it changed is undone."""
+    with transaction.atomic():
+        found: int = getattr(client, method.lower())(path, **said).status_code
+        transaction.set_rollback(True)
+    return found
+
+
+def addresses(resolver: URLResolver | None = None, above: str = "") -> Iterator[tuple[str, str]]:
+    """Name and route of every address of the product; those without a name go by their route."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            space = f"{above}{pattern.namespace}:" if pattern.namespace else above
+            yield from addresses(pattern, space)
+        elif isinstance(pattern, URLPattern):
+            yield f"{above}{pattern.name or pattern.pattern}", str(pattern.pattern)
+
+
+def objects_of_admin(network: Network) -> dict[str, dict[str, int]]:
+    """One row of every model in the administration: in the north, and in the south if it lies
+    anywhere."""
+    north, south = network.facilities
+    system = System.objects.create(code="ehr", name="EHR", kind="ehr")
+    Team.objects.create(code="desk", name="Desk")
+    Interface.objects.create(
+        code="charges", name="Charges", protocol="rest", pattern="event", source=system,
+        target=system, workflow=network.workflows[0], expected_gap_seconds=900,
+    )  # fmt: skip
+    keys = [issue_key(source=place.code.lower(), facilities=[place.code]).key
+            for place in (north, south)]  # fmt: skip
+    aliases = [FacilityAlias.objects.create(alias=place.code.lower(), facility=place)
+               for place in (north, south)]  # fmt: skip
+    placed = {
+        Facility: (north.pk, south.pk),
+        FacilityAlias: (aliases[0].pk, aliases[1].pk),
+        SlaTarget: (
+            SlaTarget.objects.filter(facility=None).order_by("pk")[0].pk,
+            SlaTarget.objects.filter(facility=south).order_by("pk")[0].pk,
+        ),
+        Source: (keys[0].source_id, keys[1].source_id),
+        SourceKey: (keys[0].pk, keys[1].pk),
+        ApiToken: (ApiToken.objects.get(user__username="RA").pk,),
+        User: (User.objects.get(username="RA").pk,),
+    }
+    return {
+        model._meta.label_lower: dict(
+            zip(
+                ("own", "other"),
+                placed.get(model) or (model._default_manager.order_by("pk")[0].pk,),
+                strict=False,
+            )
+        )
+        for model in admin.site._registry
+    }

@@ -1,0 +1,248 @@
+"""Who gets what at every address: one literal table, and nothing beside it.
+
+The columns are the eight roles, somebody without a role, somebody not signed in, and somebody whose
+account was closed. Everybody was granted the north, so what differs is the role. `own` lies in the
+north, `other` in the south, `no` nowhere.
+"""
+
+import re
+
+import pytest
+from django.contrib import admin
+
+from tests.accounts.everybody import (
+    EVERYBODY,
+    Place,
+    addresses,
+    browser_of,
+    objects_of_admin,
+    program_of,
+    settle,
+    status,
+)
+
+TABLE = """
+                                        RA  RS  IE  IL  FA  EX  CA  AD  none anon gone
+GET  healthz                       own  200 200 200 200 200 200 200 200 200  200  200
+GET  readyz                        own  200 200 200 200 200 200 200 200 200  200  200
+GET  telemetry:api                 own  200 200 200 200 200 200 200 200 200  200  200
+GET  telemetry:openapi             own  200 200 200 200 200 200 200 200 200  200  200
+GET  telemetry:events              own  405 405 405 405 405 405 405 405 405  405  405
+POST telemetry:events              own  401 401 401 401 401 401 401 401 401  401  401
+GET  telemetry:catalogue           own  200 200 200 200 200 200 200 200 200  401  401
+GET  accounts:catalogue            own  200 200 200 200 200 200 200 200 200  401  401
+GET  telemetry:batch               other 404 404 404 404 404 403 404 403 403 401  401
+GET  telemetry:batch               no   404 404 404 404 404 403 404 403 403  401  401
+GET  telemetry:quarantine-list     own  200 200 200 200 200 403 200 403 403  401  401
+GET  telemetry:quarantine-resubmit own  405 405 405 405 405 405 405 405 405  405  405
+POST telemetry:quarantine-resubmit own  422 422 422 422 403 403 403 403 403  401  401
+POST telemetry:quarantine-resubmit other 404 404 404 404 403 403 403 403 403 401  401
+POST telemetry:quarantine-resubmit no   404 404 404 404 403 403 403 403 403  401  401
+GET  telemetry:quarantine-discard  own  405 405 405 405 405 405 405 405 405  405  405
+POST telemetry:quarantine-discard  own  200 200 200 200 403 403 403 403 403  401  401
+POST telemetry:quarantine-discard  other 404 404 404 404 403 403 403 403 403 401  401
+POST telemetry:quarantine-discard  no   404 404 404 404 403 403 403 403 403  401  401
+GET  telemetry:quarantine          own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:quarantined         own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:quarantined         other 404 404 404 404 404 403 404 403 403 302  302
+GET  telemetry:quarantined         no   404 404 404 404 404 403 404 403 403  302  302
+GET  telemetry:resubmit            own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:resubmit            own  200 200 200 200 403 403 403 403 403  302  302
+POST telemetry:resubmit            other 404 404 404 404 403 403 403 403 403 302  302
+POST telemetry:resubmit            no   404 404 404 404 403 403 403 403 403  302  302
+GET  telemetry:discard             own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:discard             own  302 302 302 302 403 403 403 403 403  302  302
+POST telemetry:discard             other 404 404 404 404 403 403 403 403 403 302  302
+POST telemetry:discard             no   404 404 404 404 403 403 403 403 403  302  302
+GET  telemetry:sources             own  403 403 200 403 403 403 403 200 403  302  302
+GET  scorecards:scorecards         own  200 200 200 200 200 200 200 403 403  401  401
+GET  scorecards:scorecards         other 404 404 404 404 404 404 404 403 403 401  401
+GET  scorecards:scorecards         no   404 404 404 404 404 404 404 403 403  401  401
+GET  dashboard:home                own  302 302 302 302 302 302 302 302 200  302  302
+GET  dashboard:flow                own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:transaction         own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:transaction         other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:transaction         no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:transaction-api     own  200 200 200 200 200 403 200 403 403  401  401
+GET  dashboard:transaction-api     other 404 404 404 404 404 403 404 403 403 401  401
+GET  dashboard:transaction-api     no   404 404 404 404 404 403 404 403 403  401  401
+GET  dashboard:status              own  403 403 200 200 403 403 200 200 403  302  302
+GET  dashboard:strip               own  200 200 200 200 200 200 200 200 200  302  302
+GET  dashboard:sign-in             own  302 302 302 302 302 302 302 302 302  200  200
+POST dashboard:sign-in             own  302 302 302 302 302 302 302 302 302  200  200
+GET  dashboard:sign-out            own  405 405 405 405 405 405 405 405 405  302  302
+POST dashboard:sign-out            own  302 302 302 302 302 302 302 302 302  302  302
+GET  admin:index                   own  302 302 200 200 302 302 200 200 302  302  302
+GET  admin:login                   own  200 200 302 302 200 200 302 302 200  200  200
+POST admin:login                   own  200 200 200 200 200 200 200 200 200  200  200
+GET  admin:logout                  own  302 302 405 405 302 302 405 405 302  302  302
+POST admin:logout                  own  302 302 302 302 302 302 302 302 302  302  302
+GET  admin:password_change         own  302 302 200 200 302 302 200 200 302  302  302
+GET  admin:password_change_done    own  302 302 200 200 302 302 200 200 302  302  302
+GET  admin:autocomplete            own  302 302 403 403 302 302 403 403 302  302  302
+GET  admin:jsi18n                  own  302 302 200 200 302 302 200 200 302  302  302
+GET  admin:view_on_site            own  302 302 404 404 302 302 404 404 302  302  302
+GET  admin:app_list                own  302 302 200 200 302 302 200 200 302  302  302
+"""
+
+# The administration, for the four roles that work in it: list, add, change in the north, change in
+# the south where a row lies anywhere. Everybody else is sent to sign in.
+ADMIN_TABLE = """
+                          IE               IL               CA               AD
+catalog.businesscalendar  200 403 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.system            200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.interface         200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.team              200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.workflow          200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.clock             200 403 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.facility          200 200 200 404  200 200 200 404  200 403 200 404  200 403 200 200
+catalog.facilityalias     200 200 200 404  200 200 200 404  200 403 200 404  200 403 200 200
+catalog.slatarget         200 403 200 404  200 200 200 404  200 403 200 404  200 403 200 200
+accounts.user             403 403 403 -    403 403 403 -    403 403 403 -    200 200 200 -
+accounts.apitoken         403 403 403 -    403 403 403 -    403 403 403 -    200 403 200 -
+auth.group                403 403 403 -    403 403 403 -    403 403 403 -    200 403 200 -
+telemetry.source          200 403 200 404  403 403 403 404  403 403 403 404  200 200 200 200
+telemetry.sourcekey       200 403 200 404  403 403 403 404  403 403 403 404  200 403 200 200
+"""
+IN_ADMIN = ["IE", "IL", "CA", "AD"]
+# Pages Django adds for every model, and what it leads on from: an old address, or any other.
+OF_A_MODEL = {"changelist", "add", "change", "delete", "history"}
+OTHERS_OF_ADMIN = {
+    "admin:<path:object_id>/", "admin:(?P<url>.*)$", "admin:auth_user_password_change",
+}  # fmt: skip
+SIGN_IN, SWAP_SIGN_IN = 302, 401
+SAID = {"telemetry:discard": {"reason": "because"},
+        "telemetry:quarantine-discard": {"reason": "because"}}  # fmt: skip
+
+
+def read_table() -> dict[tuple[str, str, str], dict[str, int]]:
+    rows = [line.split() for line in TABLE.strip().splitlines()[1:]]
+    return {
+        (method, name, what): dict(zip(EVERYBODY, map(int, found), strict=True))
+        for method, name, what, *found in rows
+    }
+
+
+def read_admin_table() -> dict[str, dict[str, list[str]]]:
+    rows = [line.split() for line in ADMIN_TABLE.strip().splitlines()[1:]]
+    return {
+        label: {role: found[4 * n : 4 * n + 4] for n, role in enumerate(IN_ADMIN)}
+        for label, *found in rows
+    }
+
+
+EXPECTED, EXPECTED_IN_ADMIN = read_table(), read_admin_table()
+
+
+@pytest.fixture
+def place(db) -> Place:
+    from tests.pipeline.network import build
+
+    return settle(build())
+
+
+def names_of_models() -> set[str]:
+    return {
+        f"admin:{label.replace('.', '_')}_{page}"
+        for label in EXPECTED_IN_ADMIN
+        for page in OF_A_MODEL
+    }
+
+
+def test_every_address_has_a_row_and_every_row_an_address():
+    rows = {name for _, name, _ in EXPECTED}
+    assert {name for name, _ in addresses()} == rows | names_of_models() | OTHERS_OF_ADMIN
+
+
+def test_every_model_of_the_administration_has_a_row():
+    assert {model._meta.label_lower for model in admin.site._registry} == set(EXPECTED_IN_ADMIN)
+
+
+def test_an_address_that_names_something_is_asked_for_what_lies_elsewhere_and_nowhere():
+    asked = {(name, what) for _, name, what in EXPECTED}
+    for name, route in addresses():
+        if re.search(r"<(slug|uuid|path|str):", route) and not name.startswith("admin:"):
+            assert {(name, "other"), (name, "no")} <= asked, name
+
+
+def wrong(found: dict, who: str) -> list[str]:
+    """The rows that were answered otherwise than the table says."""
+    return [
+        f"{' '.join(row)}: {answered} instead of {EXPECTED[row][who]}"
+        for row, answered in found.items()
+        if answered != EXPECTED[row][who]
+    ]
+
+
+def ask(place: Place, who: str, row: tuple[str, str, str], by_token: bool, **headers: str) -> int:
+    method, name, what = row
+    client = program_of(who, place) if by_token else place.browser(who, anew=method == "POST")
+    more = {"content_type": "application/json"} if by_token and method == "POST" else {}
+    said = {"data": SAID.get(name, {})} if method == "POST" else {}
+    return status(client, method, place.paths(name, what), headers=headers or None, **said, **more)
+
+
+def is_api(row: tuple[str, str, str], place: Place) -> bool:
+    return place.paths(*row[1:]).startswith("/api/v1/")
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_everybody_gets_at_every_address_what_the_table_says(place, who):
+    found = {
+        row: ask(place, who, row, by_token=row[0] == "POST" and is_api(row, place))
+        for row in EXPECTED
+    }
+    assert "\n".join(wrong(found, who)) == ""
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_a_token_may_what_its_user_may(place, who):
+    rows = [row for row in EXPECTED if is_api(row, place) and row[1] != "telemetry:events"]
+    assert wrong({row: ask(place, who, row, by_token=True) for row in rows}, who) == []
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_a_swap_gets_what_the_page_gets_and_never_the_form_to_sign_in(place, who):
+    rows = [row for row in EXPECTED if row[1].startswith("dashboard:") or row[1] in PAGES]
+    for row in rows:
+        expected, is_known = EXPECTED[row][who], who not in ("anon", "gone")
+        if expected == SIGN_IN and not is_known:
+            expected = SWAP_SIGN_IN
+        if not is_api(row, place):
+            assert ask(place, who, row, by_token=False, **{"HX-Request": "true"}) == expected, row
+
+
+PAGES = {"telemetry:quarantine", "telemetry:quarantined", "telemetry:resubmit",
+         "telemetry:discard", "telemetry:sources"}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", ["RA", "AD", "none", "anon"])
+def test_what_has_no_row_for_writing_cannot_be_written(place, who):
+    """A session writes nothing through the API: that takes a token."""
+    readable = {(name, what) for method, name, what in EXPECTED if method == "GET"}
+    writable = {(name, what) for method, name, what in EXPECTED if method == "POST"}
+    for name, what in readable - writable:
+        if not name.startswith("admin:"):
+            path = place.paths(name, what)
+            assert status(browser_of(who), "POST", path) in (405, SIGN_IN), name
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_everybody_gets_in_the_administration_what_the_table_says(place, who):
+    objects, client = objects_of_admin(place.network), browser_of(who)
+    found = {}
+    for label, rows in objects.items():
+        root = f"/admin/{label.replace('.', '/')}/"
+        changes = [f"{root}{pk}/change/" for pk in rows.values()]
+        found[label] = [
+            str(status(client, "GET", path)) for path in (root, f"{root}add/", *changes)
+        ]
+    if who in IN_ADMIN:
+        table = {label: row[who] for label, row in EXPECTED_IN_ADMIN.items()}
+        assert {label: [*row, "-"][:4] for label, row in found.items()} == table
+    else:
+        assert {answer for row in found.values() for answer in row} == {str(SIGN_IN)}
