@@ -40,7 +40,7 @@ class Link:
     is_current: bool
 
 
-# In the order in which roles work. An administrator has only the last three, and begins with people.
+# In the order of work. An administrator has only the last three, and begins with people.
 ENTRIES = (
     Entry(
         "Flow health",
