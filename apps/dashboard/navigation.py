@@ -58,7 +58,7 @@ ENTRIES = (
     ),
     Entry("Administration", "admin:index", "settings", for_staff=True),
     Entry("Sources", "telemetry:sources", "plug-connected", "accounts.rotate_source_keys"),
-    Entry("System status", "dashboard:status", "database", "accounts.view_system_status"),
+    Entry("Status", "dashboard:status", "database", "accounts.view_system_status"),
 )
 
 

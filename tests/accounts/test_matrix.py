@@ -21,6 +21,9 @@ from tests.accounts.everybody import (
     status,
 )
 
+# Hundreds of requests: the whole table is asked for each role.
+pytestmark = pytest.mark.slow
+
 TABLE = """
                                         RA  RS  IE  IL  FA  EX  CA  AD  none anon gone
 GET  healthz                       own  200 200 200 200 200 200 200 200 200  200  200
