@@ -15,6 +15,8 @@ from tests.accounts.everybody import CODES, Place, addresses, browser_of, quaran
 from tests.dashboard.cast import SOUTH, done, fold, stuck
 from tests.pipeline.network import Network
 
+pytestmark = pytest.mark.slow
+
 # Every page and answer that somebody in the north may be shown.
 WINDOWS = ["1h", "24h", "7d", "28d", "90d"]
 CELL = "/flow/flow_1/NORTH/"

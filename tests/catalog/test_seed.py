@@ -23,6 +23,8 @@ from apps.catalog.models import (
 from apps.catalog.services import seed, spans
 from apps.catalog.services.seeding import SEED, TARGETS_FROM
 
+pytestmark = pytest.mark.slow
+
 CODES = [
     "registration", "eligibility", "prior_authorization", "charge", "coding", "claim",
     "claim_status", "payment", "adjustment", "refund", "payer_master", "gl_posting", "denial",

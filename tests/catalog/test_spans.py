@@ -18,6 +18,8 @@ from apps.catalog.models import (
 from apps.catalog.services import refresh_spans
 from tests.catalog import network as net
 
+pytestmark = pytest.mark.slow
+
 ZONES = {"America/Chicago", "America/Phoenix"}
 MOMENT = datetime(2026, 11, 18, 20, 0, tzinfo=UTC)  # a Wednesday, 14:00 in Chicago
 

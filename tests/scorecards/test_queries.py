@@ -15,6 +15,8 @@ from apps.telemetry.models import Event, Transaction
 from tests.dashboard.cast import NORTH, SOUTH, ago, done, fold, stuck
 from tests.pipeline.network import event, post
 
+pytestmark = pytest.mark.slow
+
 
 def read(network, window, *, facilities=(NORTH, SOUTH)):
     zones = {network.facilities[n].pk: network.facilities[n].time_zone for n in facilities}

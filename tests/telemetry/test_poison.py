@@ -14,6 +14,8 @@ from apps.telemetry.canonical import decode_journal
 from apps.telemetry.models import IngestBatch
 from tests.telemetry.wire import BATCH, LINES, ONE, event, moment, rows
 
+pytestmark = pytest.mark.slow
+
 
 def item(text: str) -> str:
     """A batch of a good event, a text as it is, and another good event."""
