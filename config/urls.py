@@ -6,7 +6,7 @@ from django.urls import include, path
 from apps.core.health import healthz
 from apps.pipeline.health import readyz
 
-handler403 = "apps.dashboard.views.denied"
+handler403 = "apps.dashboard.views.home.denied"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),

@@ -5,8 +5,13 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from apps.accounts.access import needs
-from apps.dashboard import api, views
+from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
+from apps.dashboard.views.cell import cell
+from apps.dashboard.views.flow import flow, flow_board
+from apps.dashboard.views.home import home, strip
+from apps.dashboard.views.status import status
+from apps.dashboard.views.transaction import transaction
 
 app_name = "dashboard"
 
@@ -21,18 +26,18 @@ sign_in = LoginView.as_view(
 )
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("flow/", views.flow, name="flow"),
-    path("flow/board/", views.flow_board, name="board"),
-    path("flow/<slug:workflow>/<slug:facility>/", views.cell, name="cell"),
-    path("transactions/<uuid:id>/", views.transaction, name="transaction"),
+    path("", home, name="home"),
+    path("flow/", flow, name="flow"),
+    path("flow/board/", flow_board, name="board"),
+    path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",
         api.transaction,
         name="transaction-api",
     ),
-    path("status/", views.status, name="status"),
-    path("status/strip/", views.strip, name="strip"),
+    path("status/", status, name="status"),
+    path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-out/", needs()(LogoutView.as_view()), name="sign-out"),
 ]
