@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from apps.core.db import execute, fetch_all, fetch_one, fetch_value
-from apps.scorecards.compaction import COMPACT_BLOCKS, COMPACT_MINUTES
+from apps.scorecards.compaction import compact
 from apps.scorecards.measures import BACKLOG, MEASURES, written
 from apps.scorecards.services import HOUR_DAYS, MINUTE_DAYS
 from apps.scorecards.windows import QUARTER_HOUR, ceil, floor
@@ -231,8 +231,7 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
     with _compaction_held(), transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         execute(ALLOW_MEMORY)
-        execute(COMPACT_MINUTES)
-        execute(COMPACT_BLOCKS)
+        compact()
         execute(MAKE_TABLES)
         for first, last in _spans(start, end):
             _compare(first, last)
@@ -245,7 +244,10 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
 
 @contextmanager
 def _compaction_held() -> Iterator[None]:
-    """Hold the compaction's turn across transactions: a snapshot with nothing in motion."""
+    """Hold the compaction's turn across transactions: a snapshot with nothing in motion.
+
+    The session that holds it may take it again, for its own compaction.
+    """
     fetch_value(HOLD_COMPACTION)
     try:
         yield
