@@ -8,6 +8,7 @@ from apps.accounts.access import needs
 from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell
+from apps.dashboard.views.explain import explain, explained
 from apps.dashboard.views.flow import flow, flow_board
 from apps.dashboard.views.home import home, strip
 from apps.dashboard.views.status import status
@@ -30,6 +31,8 @@ urlpatterns = [
     path("flow/", flow, name="flow"),
     path("flow/board/", flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("explain/<slug:metric>/", explain, name="explain"),
+    path("explain/<slug:metric>/<slug:part>/", explained, name="explained"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",

@@ -51,6 +51,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def signed(number: int) -> str:
+    """With a real minus sign."""
+    return f"{MINUS}{-number:,}" if number < 0 else f"{number:,}"
+
+
 def money(minor: int) -> str:
     """Exact: `$18,912.40`."""
     sign = MINUS if minor < 0 else ""

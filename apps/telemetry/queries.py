@@ -7,13 +7,20 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from apps.core.db import fetch_all
+from apps.core.db import fetch_all, fetch_one
 from apps.telemetry.models import IngestBatch, Quarantine, QuarantineDay, Source, SourceKey
 
 BATCH_REPORT = """
 SELECT id, source_id, received_at, state, events, tests, stored, duplicates, conflicts, rejected,
        folded_at
   FROM telemetry_ingestbatch WHERE id = %(id)s
+"""
+
+# The index ingest_batch_duplicates holds only batches that brought something again.
+DUPLICATES = """
+SELECT (SELECT COALESCE(sum(duplicates), 0)::bigint FROM telemetry_ingestbatch
+         WHERE duplicates > 0) AS number,
+       (SELECT received_at FROM telemetry_ingestbatch ORDER BY id LIMIT 1) AS since
 """
 
 # The clock is the fastest delivery of this hour and the one before, so that it does not jump at
@@ -42,6 +49,14 @@ SELECT s.id, s.code, s.name, s.active, clock.fastest_ms, key.last_used_at,
  WHERE s.id = ANY(%(sources)s)
  ORDER BY s.code
 """
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Events that came again, and since when the journal knows."""
+
+    number: int
+    since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -155,3 +170,8 @@ def overflows() -> QuerySet[QuarantineDay]:
 def sources_of(found: QuerySet[Quarantine]) -> QuerySet[Source]:
     """The sources that some of these refused events came from."""
     return Source.objects.filter(pk__in=found.values("source")).order_by("code")
+
+
+def duplicates_dropped() -> Dropped:
+    """How many events came again, of all sources, as far back as the journal is kept."""
+    return fetch_one(DUPLICATES, {}, row=Dropped)
