@@ -77,7 +77,7 @@ class Metric:
         return next((one for one in self.parts if one.role is role), None)
 
 
-FIRST = (Version(1, date(2026, 11, 1), "First definition."),)
+FIRST = (Version(1, date(2026, 11, 21), "First definition."),)
 JUDGED = (parts.MET, parts.LATE, parts.EXCUSED)
 BUSINESS_JUDGED = (parts.BUSINESS_MET, parts.BUSINESS_LATE, parts.BUSINESS_EXCUSED)
 AT_DUE_TIME = "when it fell due"

@@ -34,7 +34,7 @@ FLOW_TALLY = (
            {excluded} AS excluded, {amount} AS amount FROM flow
 )
 SELECT * FROM tally WHERE good <> 0 OR bad <> 0 OR counted <> 0 OR excluded <> 0 OR amount <> 0
-"""  # noqa: S608  constants only
+"""
 )
 STANDING_TALLY = """
 SELECT workflow_id, facility_id, 0::bigint AS good, 0::bigint AS bad,

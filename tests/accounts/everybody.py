@@ -58,6 +58,8 @@ class Place:
         item = self.items.get(what, NOWHERE)
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            "dashboard:explain": ["attainment"],
+            "dashboard:explained": ["attainment", "bad"],
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
@@ -68,10 +70,11 @@ class Place:
         return [item] if takes_item else given.get(name, [])
 
     def _query(self, name: str, what: str) -> str:
-        asks_for_one = name == "scorecards:scorecards" and what != "own"
+        asks_for_one = name in ASKED_OF_A_PLACE and what != "own"
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
+ASKED_OF_A_PLACE = {"scorecards:scorecards", "dashboard:explain", "dashboard:explained"}
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
     "telemetry:quarantine-discard",

@@ -47,7 +47,7 @@ def facility_scope(context: dict[str, Any]) -> dict[str, Any]:
 
 @register.simple_tag
 def number(text: str, metric: str, **where: str) -> SafeString:
-    """A figure that opens its explanation: `{% number "98.1" "attainment" workflow=line.code %}`."""
+    """A figure that opens its explanation: `{% number "98.1" "attainment" workflow="charge" %}`."""
     return figure(text, metric, **where)
 
 

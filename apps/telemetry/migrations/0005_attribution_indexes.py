@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(statement, migrations.RunSQL.noop)
-        for statement in ATTRIBUTION.read_text().split(";")
+        for statement in ATTRIBUTION.read_text().split(";\n")
         if statement.strip()
     ]

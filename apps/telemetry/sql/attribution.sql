@@ -1,5 +1,5 @@
 -- Readers: the lists behind a figure and their recount, one range of a cell at a time, newest first.
--- An index holds only what has the moment, so an open transaction costs nothing here; a fold pays
+-- An index holds only what has the moment, so an open transaction costs nothing here: a fold pays
 -- about a tenth of a microsecond an event for each (docs/performance.md).
 CREATE INDEX CONCURRENTLY transaction_judged ON telemetry_transaction (workflow_id, facility_id, sla, due_at) WHERE sla > 0;
 CREATE INDEX CONCURRENTLY transaction_business_judged ON telemetry_transaction (workflow_id, facility_id, business_sla, business_due_at)
