@@ -40,7 +40,7 @@ def address(code: str, **where: str) -> str:
 def figure(text: str, code: str, **where: str) -> SafeString:
     """A figure as a link to its explanation, which a drawer shows where there is script."""
     return format_html(
-        '<a class="figure" data-dialog data-metric="{}" href="{}">{}</a>',
+        '<a class="figure" data-dialog="drawer" data-metric="{}" href="{}">{}</a>',
         code,
         address(code, **where),
         text,
