@@ -9,7 +9,7 @@ from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.explain import explain, explained
-from apps.dashboard.views.flow import flow, flow_board
+from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, strip
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import transaction
@@ -33,6 +33,8 @@ urlpatterns = [
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
     path("explain/<slug:metric>/", explain, name="explain"),
     path("explain/<slug:metric>/<slug:part>/", explained, name="explained"),
+    path("charts/flow/", flow_charts, name="flow-charts"),
+    path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",

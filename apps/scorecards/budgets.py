@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from apps.scorecards.metrics import Clock, Metric
-from apps.scorecards.objectives import BUSINESS, INTEGRATION, Target, targets
+from apps.scorecards.promises import BUSINESS, INTEGRATION, Promise, promises
 from apps.scorecards.tallies import Cells, Tally, tallies
 from apps.scorecards.windows import Window, cut
 
@@ -35,9 +35,9 @@ def budgets(
     allowed: dict[int, Decimal] = defaultdict(Decimal)
     late: dict[int, int] = defaultdict(int)
     for window, tally in _by_segment(metric, cells, found, now):
-        target = target_at(metric.clock, tally, window.start)
-        if target:
-            allowed[tally.workflow_id] += (1 - target.objective) * (tally.good + tally.bad)
+        promise = promise_at(metric.clock, tally, window.start)
+        if promise:
+            allowed[tally.workflow_id] += (1 - promise.objective) * (tally.good + tally.bad)
     for tally in found:
         late[tally.workflow_id] += tally.bad
     return {key: Budget(int(allowed[key]), late[key]) for key in late}
@@ -51,15 +51,15 @@ def budget_of(
     return Budget(sum(one.allowed for one in each), sum(one.late for one in each)) if each else None
 
 
-def target_at(clock: Clock, tally: Tally, moment: datetime) -> Target | None:
-    """The target of a cell in force at a moment."""
-    known = targets().get((tally.workflow_id, tally.facility_id, CLOCKS[clock]), ())
+def promise_at(clock: Clock, tally: Tally, moment: datetime) -> Promise | None:
+    """What was promised of a cell at a moment."""
+    known = promises().get((tally.workflow_id, tally.facility_id, CLOCKS[clock]), ())
     return next((one for one in known if one.is_in_force(moment)), None)
 
 
 def changes(clock: Clock, cells: Cells) -> list[datetime]:
     """When a promise of these cells changed inside the window."""
-    known, window = targets(), cells.window
+    known, window = promises(), cells.window
     keys = ((line, place, CLOCKS[clock]) for line in cells.workflow_ids for place in cells.zones)
     return sorted(
         {

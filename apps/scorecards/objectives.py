@@ -1,68 +1,44 @@
-"""The objectives in force: which share of a cell must be in time.
+"""The targets in force: which share of a cell must be in time, and how long that is.
 
 Kept by each process for a minute of one version of the catalogue: they change only with it, or by
 starting and ending at their own times.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from apps.catalog.snapshot import snapshot
 from apps.core.db import fetch_all
 from apps.scorecards.windows import MINUTE, floor
 
-# The integration clock's; the business clock has its own target.
-OBJECTIVES = """
-SELECT workflow_id, facility_id, objective::float8 AS objective
+# The integration clock's; the business clock has its own target. A time of day is at most a day
+# away, and its seconds are not a length.
+TARGETS = """
+SELECT workflow_id, facility_id, objective::float8 AS objective,
+       CASE measure WHEN 3 THEN 86400 ELSE threshold_seconds END AS seconds
   FROM catalog_target_rule
  WHERE clock = 1 AND effective_from <= %(at)s AND (effective_to IS NULL OR effective_to > %(at)s)
 """
 
-# Every promise there ever was, for what happened under it.
-TARGETS = """
-SELECT workflow_id, facility_id, clock, measure, threshold_seconds, objective, effective_from,
-       effective_to
-  FROM catalog_target_rule
- ORDER BY workflow_id, facility_id, clock, effective_from
-"""
-
 Objectives = Mapping[tuple[int, int], float]
-INTEGRATION, BUSINESS = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """The share that must be in time, of one workflow at one facility."""
-
-    workflow_id: int
-    facility_id: int
-    objective: float
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was promised of one workflow at one facility on one clock, for a time."""
+    """The share that must be in time, of one workflow at one facility, and the time there is."""
 
     workflow_id: int
     facility_id: int
-    clock: int
-    measure: int
-    threshold_seconds: int
-    objective: Decimal
-    effective_from: datetime
-    effective_to: datetime | None
+    objective: float
+    seconds: int
 
-    def is_in_force(self, moment: datetime) -> bool:
-        """Whether it was promised at that moment."""
-        return self.effective_from <= moment and (
-            self.effective_to is None or moment < self.effective_to
-        )
+    @property
+    def length(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
 
 
-Targets = Mapping[tuple[int, int, int], Sequence[Target]]
+Targets = Mapping[tuple[int, int], Target]
 
 
 @dataclass
@@ -70,30 +46,22 @@ class _Kept:
     """This process's copy and what it belongs to."""
 
     key: tuple[int, datetime] | None = None
-    objectives: Objectives | None = None
-    targets: Targets = field(default_factory=dict)
-    targets_of: int | None = None
+    targets: Targets | None = None
 
 
 _kept = _Kept()
 
 
+def targets_at(moment: datetime) -> Targets:
+    """Targets by (workflow, facility), as of that minute."""
+    key = (snapshot().version, floor(moment, MINUTE))
+    if _kept.targets is None or _kept.key != key:
+        found = fetch_all(TARGETS, {"at": moment}, row=Target)
+        _kept.targets = {(one.workflow_id, one.facility_id): one for one in found}
+        _kept.key = key
+    return _kept.targets
+
+
 def objectives_at(moment: datetime) -> Objectives:
     """Objectives by (workflow, facility), as of that minute."""
-    key = (snapshot().version, floor(moment, MINUTE))
-    if _kept.objectives is None or _kept.key != key:
-        found = fetch_all(OBJECTIVES, {"at": moment}, row=Objective)
-        _kept.objectives = {(one.workflow_id, one.facility_id): one.objective for one in found}
-        _kept.key = key
-    return _kept.objectives
-
-
-def targets() -> Targets:
-    """Every target by (workflow, facility, clock), in order of time."""
-    version = snapshot().version
-    if _kept.targets_of != version:
-        found = defaultdict(list)
-        for one in fetch_all(TARGETS, {}, row=Target):
-            found[one.workflow_id, one.facility_id, one.clock].append(one)
-        _kept.targets, _kept.targets_of = found, version
-    return _kept.targets
+    return {key: target.objective for key, target in targets_at(moment).items()}

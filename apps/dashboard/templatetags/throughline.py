@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
-from apps.dashboard import wording
-from apps.dashboard.figures import figure
+from apps.dashboard import figures, wording
+from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
 from apps.dashboard.navigation import Link, navigation
 from apps.dashboard.scope import SITES, scope_of
@@ -48,7 +48,13 @@ def facility_scope(context: dict[str, Any]) -> dict[str, Any]:
 @register.simple_tag
 def number(text: str, metric: str, **where: str) -> SafeString:
     """A figure that opens its explanation: `{% number "98.1" "attainment" workflow="charge" %}`."""
-    return figure(text, metric, **where)
+    return figures.figure(text, metric, **where)
+
+
+@register.inclusion_tag("dashboard/_chart.html")
+def figure(chart: Chart) -> dict[str, Any]:
+    """A chart with everything that stands in for it."""
+    return {"chart": chart}
 
 
 @register.filter
