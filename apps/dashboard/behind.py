@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from apps.dashboard import figures, listing, wording
-from apps.dashboard.explaining import Question
 from apps.dashboard.listing import TransactionRow
 from apps.dashboard.queries import PAGE
+from apps.dashboard.questions import Question
 from apps.scorecards import tallies
 from apps.scorecards.parts import Part
-from apps.scorecards.tallies import Listed, Mark
+from apps.scorecards.tallies import Listed, Mark, Recount, Tally
 from apps.telemetry.models import Transaction
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,11 +51,11 @@ def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
         found = tallies.tallies(question.metric, question.cells)
         listed = tallies.page_of(part, question.cells, found, after=mark, rows=PAGE + 1)
         rows = Transaction.objects.in_bulk([one.id for one in listed[:PAGE]])
-        number = _number(question, part, found)
+        whole = _whole(question, part, found)
     return Page(
         [_item(question, rows[one.id], one.at, now) for one in listed[:PAGE]],
-        number,
-        wording.money(sum(one.amount for one in found)) if part.amount else "",
+        wording.count(whole.number),
+        wording.money(whole.amount) if part.amount else "",
         mark is None,
         _address(question, part),
         _address(question, part, next_mark(rows, listed)),
@@ -63,10 +63,12 @@ def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
     )
 
 
-def _number(question: Question, part: Part, found: Sequence[tallies.Tally]) -> str:
+def _whole(question: Question, part: Part, found: Sequence[Tally]) -> Recount:
+    """What the whole list adds up to: as the fold has counted it, where it has."""
     if part.is_bounded:
-        return wording.count(tallies.recount(part, question.cells).number)
-    return wording.count(sum(one.of(part.role) for one in found))
+        return tallies.recount(part, question.cells)
+    number = sum(one.of(part.role) for one in found)
+    return Recount(number, sum(one.amount for one in found))
 
 
 def read_mark(text: str) -> Mark | None:

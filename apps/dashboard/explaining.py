@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest
 from django.urls import reverse
 
-from apps.catalog.snapshot import Facility, Snapshot, Workflow
 from apps.dashboard import figures, wording
-from apps.dashboard.scope import SITES, Scope
+from apps.dashboard.questions import Question
+from apps.dashboard.scope import Scope
 from apps.scorecards import budgets, histogram, queries, tallies
 from apps.scorecards.budgets import Budget
 from apps.scorecards.metrics import BUSINESS_KEY, METRICS, Clock, Kind, Metric
-from apps.scorecards.parameters import read_window
 from apps.scorecards.parts import Part, Role
 from apps.scorecards.queries import SilentCell
 from apps.scorecards.tallies import Cells, Recount, Tally
@@ -26,27 +24,6 @@ OVERDUE = {Clock.INTEGRATION: METRICS["overdue"], Clock.BUSINESS: METRICS["busin
 ICONS = {Role.GOOD: "circle-check", Role.BAD: "alert-triangle", Role.EXCLUDED: "circle-minus"}
 # What a quantile is off by at most, half a bucket, and on average.
 QUANTILE_LIMIT = "A percentile is 1 to 2 % off on average, 8.9 % at most where there are few."
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Which figure, of which cells and when; understood, and within the reader's scope."""
-
-    metric: Metric
-    lines: Sequence[Workflow]
-    places: Sequence[Facility]
-    cells: Cells
-    where: Mapping[str, str]
-    zone: ZoneInfo
-    catalogue: Snapshot
-
-    @property
-    def fixed(self) -> Mapping[str, str]:
-        """The same question about the same time, whenever it is asked again."""
-        if self.metric.is_standing:
-            return self.where
-        window = self.cells.window
-        return {**self.where, "from": _moment(window.start), "to": _moment(window.end)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,41 +91,6 @@ class Explanation:
     opens: Sequence[Opens]
 
 
-def read_question(request: HttpRequest, scope: Scope, metric: str, *, now: datetime) -> Question:
-    """The question in an address. Elsewhere and nowhere are the same 404."""
-    known = METRICS.get(metric)
-    if known is None:
-        raise Http404
-    query = request.GET
-    lines, places = _lines(scope, query.get("workflow")), _places(scope, request)
-    window = read_window(query, now)
-    cells = Cells(
-        {place.id: place.time_zone for place in places}, [line.id for line in lines], window
-    )
-    where = {name: query[name] for name in ("workflow", "facility", "places") if query.get(name)}
-    zone = ZoneInfo(places[0].time_zone) if len(places) == 1 else scope.zone
-    return Question(known, lines, places, cells, where, zone, scope.catalogue)
-
-
-def _lines(scope: Scope, code: str | None) -> Sequence[Workflow]:
-    if not code:
-        return scope.catalogue.document.workflows
-    if code not in scope.catalogue.workflows:
-        raise Http404
-    return [scope.catalogue.workflows[code]]
-
-
-def _places(scope: Scope, request: HttpRequest) -> Sequence[Facility]:
-    """One place by itself, or a choice of places as on the page of the flow."""
-    code = request.GET.get("facility")
-    if not code:
-        return scope.choice(request.GET.get("places", "")).facilities
-    place = scope.catalogue.facilities.get(code)
-    if place is None or place.id not in scope.ids:
-        raise Http404
-    return [place]
-
-
 def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime) -> Explanation:
     """The explanation of a figure, and what counting again says."""
     with tallies.one_state():
@@ -158,7 +100,7 @@ def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime
     links = _Links(question) if sees_items else None
     return Explanation(
         metric,
-        _subject(question),
+        question.subject,
         ("≥" if numbers.is_censored else "") + figures.shown(metric.code, numbers.value),
         metric.unit if metric.unit == "%" and numbers.value is not None else "",
         _formula(metric, numbers),
@@ -175,13 +117,18 @@ def _numbers(question: Question, now: datetime) -> Numbers:
     found = tallies.tallies(metric, cells)
     budget = budgets.budget_of(metric, cells, found, now=now) if _is_budget(metric) else None
     is_affordable = tallies.is_affordable(metric, found)
-    counted = {part.code: tallies.recount(part, cells) for part in metric.parts}
+    counts_now = is_affordable or (metric.kind is Kind.COUNT and metric.parts[0].is_bounded)
+    counted = (
+        {part.code: tallies.recount(part, cells) for part in metric.parts} if counts_now else None
+    )
     return Numbers(
         found,
-        _value(metric, cells, found, budget, now),
+        _value(metric, cells, found, budget, now)
+        if not (counted and metric.kind is Kind.COUNT and metric.parts[0].is_bounded)
+        else counted[metric.parts[0].code].number,
         budget,
         _is_censored(metric, cells, found),
-        counted if is_affordable else None,
+        counted,
         tallies.exact_quantile(metric, cells) if is_affordable and metric.fraction else None,
         _waiting(metric, cells),
         _silent(cells, now) if cells.window.is_live else [],
@@ -242,15 +189,6 @@ def _silent(cells: Cells, now: datetime) -> list[SilentCell]:
 
 def _sees_all(scope: Scope) -> bool:
     return len(scope.ids) == len(scope.catalogue.document.facilities)
-
-
-def _subject(question: Question) -> str:
-    """Of what and where: `Charge posting at Tamarack Ferry, last 24 hours`."""
-    line = question.lines[0].name if question.where.get("workflow") else "All workflows"
-    if question.where.get("facility"):
-        return f"{line} at {question.places[0].name}"
-    number = sum(place.kind in SITES for place in question.places)
-    return f"{line} at {number} facilities"
 
 
 def _formula(metric: Metric, numbers: Numbers) -> str:
@@ -406,7 +344,3 @@ class _Links:
         path = reverse("dashboard:explained", args=[self.question.metric.code, part.code])
         query = urlencode(self.question.fixed)
         return f"{path}?{query}" if query else path
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,6 +11,12 @@ from apps.dashboard.views.cell import cell
 from apps.dashboard.views.explain import explain, explained
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
+from apps.dashboard.views.scorecards import (
+    facility_scorecard,
+    scorecard_chart,
+    scorecards,
+    workflow_scorecard,
+)
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import transaction
 
@@ -31,6 +37,10 @@ urlpatterns = [
     path("flow/", flow, name="flow"),
     path("flow/board/", flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("scorecards/", scorecards, name="scorecards"),
+    path("scorecards/at/<slug:facility>/", facility_scorecard, name="facility-scorecard"),
+    path("scorecards/<slug:workflow>/", workflow_scorecard, name="scorecard"),
+    path("charts/scorecard/", scorecard_chart, name="scorecard-chart"),
     path("explain/<slug:metric>/", explain, name="explain"),
     path("explain/<slug:metric>/<slug:part>/", explained, name="explained"),
     path("charts/flow/", flow_charts, name="flow-charts"),

@@ -172,6 +172,8 @@ _ALL = (
     Metric("oldest", "Oldest open", Kind.AGE, "How long ago the oldest open transaction began.",
            "value = now - first event of the oldest", NOW, (parts.OPEN,), unit="time",
            history=FIRST),
+    *(_count(part.code, f"Backlog, {part.name}", "Open transactions that began so long ago.", NOW,
+             part) for part in parts.AGES),
     _money("amount-started", "Dollars started", "The dollars of what started in the window.",
            "at its first event", parts.STARTED),
     _money("amount-settled", "Dollars settled", "The dollars of what came to an end in the window.",

@@ -97,6 +97,20 @@ OPEN = Part("open", "open", Role.COUNTED, "open", IS_OPEN, amount="amount_open")
 OVERDUE = Part("overdue", "overdue", Role.COUNTED, "overdue", IS_OVERDUE)
 BUSINESS_OVERDUE = Part("overdue", "overdue", Role.COUNTED, "business_overdue", IS_BUSINESS_OVERDUE)
 TROUBLED = Part("troubled", "failed or dead-lettered", Role.COUNTED, "troubled", IS_TROUBLED)
+# The backlog in steps of age. Only what is open at all is kept as a number.
+AGES = tuple(
+    Part(code, name, Role.COUNTED, "open", condition, amount="amount_open", is_bounded=True)
+    for code, name, condition in (
+        ("open-4h", "open 0 to 4 h", "state < 5 AND first_at > now() - interval '4 hours'"),
+        ("open-1d", "open 4 to 24 h", "state < 5 AND first_at <= now() - interval '4 hours'"
+                                      " AND first_at > now() - interval '24 hours'"),
+        ("open-3d", "open 1 to 3 d", "state < 5 AND first_at <= now() - interval '24 hours'"
+                                     " AND first_at > now() - interval '3 days'"),
+        ("open-7d", "open 3 to 7 d", "state < 5 AND first_at <= now() - interval '3 days'"
+                                     " AND first_at > now() - interval '7 days'"),
+        ("open-over-7d", "open over 7 d", "state < 5 AND first_at <= now() - interval '7 days'"),
+    )
+)  # fmt: skip
 AT_RISK = Part(
     "at-risk", "at risk", Role.COUNTED, "open", IS_AT_RISK, amount="amount_at_risk",
     is_bounded=True,

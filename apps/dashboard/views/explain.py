@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.access import needs
 from apps.core.htmx import render_page
 from apps.dashboard import behind, explaining
-from apps.dashboard.explaining import Question, read_question
+from apps.dashboard.questions import Question, read_question
 from apps.dashboard.scope import scope_of
 from apps.scorecards.parameters import BadParameter
 
