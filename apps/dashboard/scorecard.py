@@ -83,6 +83,7 @@ class Scorecard:
     rows: Sequence[Row]
     tone: Tone
     objective: float | None
+    facts: Sequence[tuple[str, SafeString]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,22 @@ def scorecard(subject: Subject) -> Scorecard:
         _sorted(_rows(subject, found), subject.sort),
         tone_of(whole.due, whole.bad, said.objective),
         said.objective,
+        _facts(subject, whole),
     )
+
+
+def _facts(subject: Subject, whole: Card) -> list[tuple[str, SafeString]]:
+    """The figures that need no tile."""
+    overdue = subject.metric("overdue")
+    found = {
+        "started": ("Started", whole.started),
+        overdue: ("Overdue", whole.overdue),
+        "amount-at-risk": ("Dollars at risk", whole.amount_at_risk),
+    }
+    return [
+        (label, subject.figure(figures.shown(code, value), code))
+        for code, (label, value) in found.items()
+    ]
 
 
 def _read(subject: Subject) -> _Read:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from math import exp
 
@@ -15,6 +15,8 @@ from apps.scorecards.histogram import WIDTH, decode
 
 # So many buckets of the histogram make a bar: two thirds more each.
 STEP = 3
+# So many days have their date below them.
+MOST_LABELS = 8
 
 
 def attainment(found: Sequence[Day], promised: Sentence, address: str) -> Chart:
@@ -77,7 +79,9 @@ def attainment_line(
     )  # fmt: skip
     shapes = [limit(objective)] if objective else []
     shapes += [_upright(day) for day in changes]
-    return figure([trace], yaxis={"ticksuffix": " %"}, shapes=shapes)
+    step = -(-len(days) // MOST_LABELS) or 1
+    axis = {"tickvals": list(days)[::-step][::-1], "tickformat": "%-d %b"}
+    return figure([trace], xaxis=axis, yaxis={"ticksuffix": " %"}, shapes=shapes)
 
 
 def spread(card: Card, promised: Sentence, address: str) -> Chart:
@@ -168,5 +172,3 @@ def gone_since(found: Sequence[Day], allowed: int, late: int) -> date | None:
             break
         gone, left = day, left - bad
     return gone
-
-

@@ -82,6 +82,12 @@ class Subject:
         return "Facilities" if self.key == BY_FACILITY else "Workflows"
 
     @property
+    def crumb(self) -> str:
+        """What the page is called in the path."""
+        names = [one.short_name for one in (self.line, self.place) if one]
+        return " at ".join(names) or "Scorecards"
+
+    @property
     def explained(self) -> str:
         """Where the first figure of the page is explained."""
         return self.address(self.metric("attainment"))
@@ -117,7 +123,7 @@ class Subject:
         return [self._head(*one) for one in HEADS]
 
     def _head(self, name: str, label: str, is_number: bool) -> Head:
-        label = label or self.lines_name
+        label = label or ("Facility" if self.key == BY_FACILITY else "Workflow")
         if not name:
             return Head(label, is_number)
         is_up, is_down = self.sort == name, self.sort == f"-{name}"

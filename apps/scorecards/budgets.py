@@ -34,8 +34,8 @@ def budgets(
     """The budget of each workflow. `found` are the tallies of the whole window."""
     allowed: dict[int, Decimal] = defaultdict(Decimal)
     late: dict[int, int] = defaultdict(int)
-    for window, tally in _by_segment(metric, cells, found, now):
-        promise = promise_at(metric.clock, tally, window.start)
+    for moment, tally in _by_segment(metric, cells, found, now):
+        promise = promise_at(metric.clock, tally, moment)
         if promise:
             allowed[tally.workflow_id] += (1 - promise.objective) * (tally.good + tally.bad)
     for tally in found:
@@ -73,14 +73,17 @@ def changes(clock: Clock, cells: Cells) -> list[datetime]:
 
 def _by_segment(
     metric: Metric, cells: Cells, found: Sequence[Tally], now: datetime
-) -> Iterator[tuple[Window, Tally]]:
-    """The tallies of each time in which no promise changed."""
-    moments = sorted({cut(moment, now) for moment in changes(metric.clock, cells)})
-    if not moments:
-        yield from ((cells.window, tally) for tally in found)
+) -> Iterator[tuple[datetime, Tally]]:
+    """The tallies of each time in which no promise changed, with a moment of it.
+
+    Rollups are told apart by minutes or hours, so a promise holds from the one it began in.
+    """
+    begun = {cut(moment, now): moment for moment in changes(metric.clock, cells)}
+    if not begun:
+        yield from ((cells.window.start, tally) for tally in found)
         return
-    edges = [cells.window.start, *moments, cells.window.end]
+    edges = [cells.window.start, *sorted(begun), cells.window.end]
     for start, end in pairwise(edges):
-        window = Window(start, end, is_live=False)
-        part = replace(cells, window=window)
-        yield from ((window, tally) for tally in tallies(metric, part))
+        part = replace(cells, window=Window(start, end, is_live=False))
+        moment = begun.get(start, start)
+        yield from ((moment, tally) for tally in tallies(metric, part))

@@ -59,6 +59,10 @@ class Place:
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
             "dashboard:explain": ["attainment"],
+            "dashboard:scorecard": [{"own": "flow_1"}.get(what, "nothing")],
+            "dashboard:facility-scorecard": [
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            ],
             "dashboard:explained": ["attainment", "bad"],
             # A chart is the reader's own or there is none of that name.
             "dashboard:flow-chart": [{"own": "latency"}.get(what, f"of-{subject}")],
@@ -72,6 +76,9 @@ class Place:
         return [item] if takes_item else given.get(name, [])
 
     def _query(self, name: str, what: str) -> str:
+        if name == "dashboard:scorecard-chart":
+            place = {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            return f"?chart=attainment&facility={place}"
         asks_for_one = name in ASKED_OF_A_PLACE and what != "own"
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 

@@ -67,6 +67,15 @@ GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:scorecards          own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:scorecard           own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:scorecard           no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:facility-scorecard  own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:facility-scorecard  other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:facility-scorecard  no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:scorecard-chart     own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:scorecard-chart     other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:scorecard-chart     no   404 404 404 404 404 404 404 403 403  302  302
 GET  dashboard:explain             own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:explain             other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:explain             no   404 404 404 404 404 404 404 403 403  302  302

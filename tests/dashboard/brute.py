@@ -53,7 +53,7 @@ PARTS: dict[str, dict[str, tuple[Test, str]]] = {
     "overdue": {"overdue": (lambda t, _: overdue(t), "")},
     "business-overdue": {"overdue": (lambda t, _: business_overdue(t), "")},
     "troubled": {"troubled": (lambda t, _: t.state in (3, 4), "")},
-    "open-4h": {"open-4h": (aged(0 * HOUR, 4 * HOUR), "")},
+    "open-4h": {"open-4h": (aged(-EVER, 4 * HOUR), "")},
     "open-1d": {"open-1d": (aged(4 * HOUR, DAY), "")},
     "open-3d": {"open-3d": (aged(DAY, 3 * DAY), "")},
     "open-7d": {"open-7d": (aged(3 * DAY, 7 * DAY), "")},

@@ -29,8 +29,11 @@ from tests.dashboard.conftest import signed_in
 
 pytestmark = pytest.mark.slow
 
-PAGES = ["/flow/", "/flow/flow_1/NORTH/", "/flow/flow_2/NORTH/", "/scorecards/", "/scorecards/flow_1/",
-         "/scorecards/?by=facility", "/scorecards/at/NORTH/", "/scorecards/flow_2/"]  # fmt: skip
+PAGES = [
+    *("/flow/", "/flow/flow_1/NORTH/", "/flow/flow_2/NORTH/"),
+    *("/scorecards/", "/scorecards/?by=facility", "/scorecards/at/NORTH/"),
+    *("/scorecards/flow_1/", "/scorecards/flow_2/"),
+]
 numbers = count(1)
 
 
@@ -65,9 +68,9 @@ def figures_of(client: Client, path: str) -> list[list[str]]:
 
 
 def rich(seed: int) -> Iterator[dict]:
-    """A network's work: in time, late, stuck, given up, cancelled, reopened, with and without money."""
+    """Work in time, late, stuck, given up, cancelled and reopened, with money and without."""
     chance = random.Random(seed)
-    for n in range(90):
+    for n in range(48):
         said = {
             "facility": chance.choice((NORTH, SOUTH)), "workflow": chance.choice((0, 1)),
             "amount": chance.choice((None, 0, 12_345, 99)),
@@ -177,7 +180,7 @@ def test_every_metric_has_a_count_in_plain_python():
     assert brute.is_complete()
 
 
-@pytest.mark.parametrize("window", sorted(NAMED))
+@pytest.mark.parametrize("window", ["1h", "24h", "28d"])
 def test_every_number_on_every_page_is_what_it_opens(
     as_ivo, network, happened, time_machine, window
 ):
@@ -185,7 +188,7 @@ def test_every_number_on_every_page_is_what_it_opens(
     happened(*rich(1))
     seen = [place.pk for place in network.facilities]
     paths = [f"{path}{'&' if '?' in path else '?'}window={window}" for path in PAGES]
-    business = [f"{path}&clock=business" for path in paths if "flow/?" not in path]
+    business = [f"{path}&clock=business" for path in paths[1:] if "/scorecards/?" not in path]
     assert walk(as_ivo, network, seen, paths + business) > 60
 
 
