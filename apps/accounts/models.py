@@ -24,6 +24,10 @@ class Capability(models.Model):
             ("rotate_source_keys", "Issue and revoke the keys of sources"),
             ("administer_network", "Administer people, sources and keys of every facility"),
             ("view_system_status", "See how the product itself runs"),
+            ("retry_batches", "Fold batches again that were given up"),
+            ("view_catalogue", "See places, systems, interfaces, workflows and targets"),
+            ("propose_changes", "Propose changes of targets and mappings"),
+            ("approve_changes", "Approve changes that others proposed"),
         ]
 
     def __str__(self) -> str:

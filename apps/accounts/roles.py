@@ -10,6 +10,9 @@ SCORECARDS = ("accounts.view_scorecards",)
 TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
 RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
 OPERATE = "accounts.view_system_status"
+LOOK_UP = "accounts.view_catalogue"
+PROPOSE = "accounts.propose_changes"
+RETRY = "accounts.retry_batches"
 
 STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
 PROMISES = (
@@ -48,22 +51,43 @@ class Role:
 
 
 ROLES: Mapping[str, Role] = {
-    "revenue_cycle_analyst": Role("Revenue-cycle analyst", RESOLVE),
-    "rcm_supervisor": Role("Revenue-cycle supervisor", RESOLVE),
+    "revenue_cycle_analyst": Role("Revenue-cycle analyst", (*RESOLVE, LOOK_UP)),
+    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, LOOK_UP, PROPOSE)),
     "integration_engineer": Role(
         "Integration engineer",
-        (*RESOLVE, "accounts.rotate_source_keys", OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE),
+        (
+            *RESOLVE,
+            "accounts.rotate_source_keys",
+            OPERATE,
+            RETRY,
+            LOOK_UP,
+            PROPOSE,
+            *READ_CATALOGUE,
+            *EDIT_STRUCTURE,
+        ),
         works_in_admin=True,
     ),
     "integration_lead": Role(
         "Integration lead",
-        (*RESOLVE, OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
+        (
+            *RESOLVE,
+            OPERATE,
+            RETRY,
+            LOOK_UP,
+            PROPOSE,
+            "accounts.approve_changes",
+            *READ_CATALOGUE,
+            *EDIT_STRUCTURE,
+            *EDIT_PROMISES,
+        ),
         works_in_admin=True,
     ),
-    "finance_approver": Role("Finance approver", TRANSACTIONS),
+    "finance_approver": Role("Finance approver", (*TRANSACTIONS, LOOK_UP)),
     "executive": Role("Executive", SCORECARDS),
     "compliance_auditor": Role(
-        "Compliance auditor", (*TRANSACTIONS, OPERATE, *READ_CATALOGUE), works_in_admin=True
+        "Compliance auditor",
+        (*TRANSACTIONS, OPERATE, LOOK_UP, *READ_CATALOGUE),
+        works_in_admin=True,
     ),
     "administrator": Role(
         "Administrator",
@@ -73,6 +97,7 @@ ROLES: Mapping[str, Role] = {
             "accounts.rotate_source_keys",
             "accounts.administer_network",
             OPERATE,
+            LOOK_UP,
         ),
         works_in_admin=True,
     ),

@@ -54,10 +54,29 @@ ENTRIES = (
         "telemetry:quarantine",
         "shield-x",
         "accounts.view_quarantine",
-        pages=("telemetry:quarantined", "telemetry:resubmit", "telemetry:discard"),
+        pages=(
+            "telemetry:quarantined",
+            "telemetry:resubmit",
+            "telemetry:discard",
+            "telemetry:bulk",
+            "telemetry:operations",
+            "telemetry:operation",
+        ),
     ),
     Entry("Administration", "admin:index", "settings", for_staff=True),
-    Entry("Sources", "telemetry:sources", "plug-connected", "accounts.rotate_source_keys"),
+    Entry(
+        "Sources",
+        "telemetry:sources",
+        "plug-connected",
+        "accounts.rotate_source_keys",
+        pages=(
+            "telemetry:source-new",
+            "telemetry:source",
+            "telemetry:key-issue",
+            "telemetry:key-rotate",
+            "telemetry:key-revoke",
+        ),
+    ),
     Entry("Status", "dashboard:status", "database", "accounts.view_system_status"),
 )
 

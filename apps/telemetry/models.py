@@ -45,6 +45,21 @@ class SourceKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    issued_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+    )
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+    )
+    why = models.TextField(default="", blank=True)
 
     class Meta:
         managed = False
@@ -127,6 +142,9 @@ class Quarantine(models.Model):
     digest = models.BinaryField(null=True)
     seen = models.IntegerField(default=1)
     last_seen_at = models.DateTimeField()
+    went_to_batch = models.UUIDField(null=True)
+    went_to_transaction = models.UUIDField(null=True)
+    operation_id = models.UUIDField(null=True)
 
     class Meta:
         managed = False
@@ -144,6 +162,86 @@ class Quarantine(models.Model):
     def state_colour(self) -> str:
         """The tone its state is shown in."""
         return {"open": "warn", "discarded": ""}.get(self.state, "ok")
+
+
+class QuarantineOperation(models.Model):
+    """One act on many refused events, worked off in slices (services/operations.py)."""
+
+    class Act(models.TextChoices):
+        RESUBMIT = "resubmit", "Send on"
+        DISCARD = "discard", "Give up"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Under way"
+        DONE = "done", "Done"
+        STOPPED = "stopped", "Stopped"
+        UNDOING = "undoing", "Being undone"
+        UNDONE = "undone", "Undone"
+
+    id = models.UUIDField(primary_key=True)
+    act = models.TextField(choices=Act)
+    state = models.TextField(choices=State, default=State.WAITING)
+    code = models.TextField()
+    source = models.ForeignKey(Source, models.DO_NOTHING, null=True, db_constraint=False)
+    facility = models.ForeignKey(
+        "catalog.Facility", models.DO_NOTHING, null=True, db_constraint=False
+    )
+    since = models.DateTimeField(null=True)
+    last_id = models.UUIDField()
+    scope = ArrayField(models.IntegerField(), null=True)
+    field = models.TextField(default="", blank=True)
+    value = models.TextField(default="", blank=True)
+    reason = models.TextField(default="", blank=True)
+    total = models.IntegerField()
+    changed = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0)
+    restored = models.IntegerField(default=0)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "telemetry_quarantineoperation"
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.code} {self.id}"
+
+    @property
+    def code_label(self) -> str:
+        """The reason in words."""
+        return label_of(self.code)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether something is still to be done."""
+        return self.state in (self.State.WAITING, self.State.UNDOING)
+
+    @property
+    def handled(self) -> int:
+        """How many events were looked at so far."""
+        return self.changed + self.refused
+
+
+class SourceQuarter(models.Model):
+    """What a source sent in one quarter-hour that is over."""
+
+    pk = models.CompositePrimaryKey("quarter", "source_id")
+    quarter = models.DateTimeField()
+    source = models.ForeignKey(Source, models.DO_NOTHING, db_constraint=False)
+    batches = models.IntegerField()
+    events = models.IntegerField()
+    rejected = models.IntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "telemetry_sourcequarter"
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.quarter:%Y-%m-%d %H:%M}"
 
 
 class QuarantineDay(models.Model):

@@ -81,6 +81,14 @@
     if (detail.xhr.status) reachable(detail.xhr.status < 500);
   });
 
+  // --- copy what a button names
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest("[data-copy]"), source = button && document.getElementById(button.dataset.copy);
+    if (!source) return;
+    try { await navigator.clipboard.writeText(source.value ?? source.textContent); button.textContent = "Copied"; }
+    catch { source.focus(); source.select ? source.select() : getSelection().selectAllChildren(source); }
+  });
+
   // --- arrow keys walk the heat table
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   document.addEventListener("keydown", (event) => {
