@@ -13,6 +13,7 @@ OPERATE = "accounts.view_system_status"
 LOOK_UP = "accounts.view_catalogue"
 PROPOSE = "accounts.propose_changes"
 RETRY = "accounts.retry_batches"
+AUDIT = "accounts.view_audit"
 
 STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
 PROMISES = (
@@ -86,7 +87,7 @@ ROLES: Mapping[str, Role] = {
     "executive": Role("Executive", SCORECARDS),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, OPERATE, LOOK_UP, *READ_CATALOGUE),
+        (*TRANSACTIONS, OPERATE, AUDIT, LOOK_UP, *READ_CATALOGUE),
         works_in_admin=True,
     ),
     "administrator": Role(
@@ -98,6 +99,7 @@ ROLES: Mapping[str, Role] = {
             "accounts.administer_network",
             OPERATE,
             LOOK_UP,
+            AUDIT,
         ),
         works_in_admin=True,
     ),

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apps.accounts.services import audit
 from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
@@ -22,6 +23,7 @@ def sweep() -> None:
     redrive_quarantine()
     advance_operations()
     compact_due()
+    audit.seal()
 
 
 @shared_task(name="pipeline.maintain")

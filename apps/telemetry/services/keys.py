@@ -15,7 +15,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from apps.accounts.acts import Act
 from apps.accounts.models import User
+from apps.accounts.services import audit
 from apps.catalog.models import Facility, System
 from apps.core.db import execute, fetch_all
 from apps.telemetry.models import Source, SourceKey
@@ -189,6 +191,8 @@ def rotate_key(old: SourceKey, *, prefix: str, ends_at: datetime, by: User) -> I
     )
     live.filter(ends_earlier).update(expires_at=ends_at)
     _known.pop(old.prefix, None)
+    facts = {"source": old.source.code, "follower": prefix, "ends_at": ends_at.isoformat()}
+    audit.record(by, Act.KEYS_ROTATED, on=f"key:{old.prefix}", facts=facts)
     return new
 
 
@@ -211,6 +215,12 @@ def _issue(key: SourceKey) -> IssuedKey:
     bearer = f"{key.prefix}_{secrets.token_urlsafe(32)}"
     key.secret_sha256 = hashlib.sha256(bearer.encode()).digest()
     key.save(force_insert=True)
+    facts = {
+        "source": key.source.code,
+        "facilities": len(key.facility_ids),
+        "signs": key.require_signature,
+    }
+    audit.record(key.issued_by, Act.KEYS_ISSUED, on=f"key:{key.prefix}", facts=facts)
     return IssuedKey(key, bearer, signing_secret(key.prefix))
 
 
@@ -233,17 +243,33 @@ def _facility_ids(codes: Sequence[str]) -> list[int]:
     return sorted(known.values())
 
 
+@transaction.atomic
 def revoke_key(*, source: str, prefix: str, by: User | None = None, why: str = "") -> bool:
     """End a key of a source now; whether there was a live one to end."""
     live = SourceKey.objects.filter(source__code=source, prefix=prefix, revoked_at__isnull=True)
     _known.pop(prefix, None)
-    return bool(live.update(revoked_at=Now(), revoked_by=by, why=why))
+    ended = bool(live.update(revoked_at=Now(), revoked_by=by, why=why))
+    if ended:
+        audit.record(by, Act.KEYS_REVOKED, on=f"key:{prefix}", facts={"source": source})
+    return ended
 
 
-def switch_source(source: Source, *, active: bool) -> bool:
+@transaction.atomic
+def create_source(source: Source, *, by: User) -> Source:
+    """Keep a new source; it sends nothing until it has a key."""
+    source.save(force_insert=True)
+    audit.record(by, Act.SOURCE_CHANGED, on=f"source:{source.code}", facts={"made": True})
+    return source
+
+
+@transaction.atomic
+def switch_source(source: Source, *, active: bool, by: User) -> bool:
     """Let a source send, or refuse all of its keys at once; whether that changed anything."""
     forget_known_keys()
-    return bool(Source.objects.filter(pk=source.pk, active=not active).update(active=active))
+    changed = Source.objects.filter(pk=source.pk, active=not active).update(active=active)
+    if changed:
+        audit.record(by, Act.SOURCE_CHANGED, on=f"source:{source.code}", facts={"active": active})
+    return bool(changed)
 
 
 def touch_key(sender: Sender) -> None:

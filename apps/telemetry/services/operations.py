@@ -14,7 +14,9 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from psycopg.types.json import Jsonb
 
+from apps.accounts.acts import Act
 from apps.accounts.models import User
+from apps.accounts.services import audit
 from apps.core.db import execute, fetch_all, fetch_value
 from apps.telemetry.models import Quarantine
 from apps.telemetry.queries import Selection
@@ -45,7 +47,7 @@ SELECT %(act)s, %(code)s, %(source)s, %(facility)s, %(since)s,
    AND (%(since)s::timestamptz IS NULL OR q.received_at >= %(since)s)
    AND (%(scope)s::integer[] IS NULL OR q.facility_id = ANY(%(scope)s))
 HAVING count(*) > 0
-RETURNING id
+RETURNING id, total
 """
 
 # SKIP LOCKED: two workers take an operation each, and never wait for one another.
@@ -168,6 +170,7 @@ class Operation:
     asked_by_id: int
 
 
+@transaction.atomic
 def begin(
     selection: Selection, plan: Plan, *, scope: Sequence[int] | None, by: User, last: UUID | None
 ) -> UUID:
@@ -188,16 +191,20 @@ def begin(
         "by": by.pk,
         "last": last,
     }
-    found = fetch_all(BEGIN, params, row=_Id)
+    found = fetch_all(BEGIN, params, row=_Begun)
     if not found:
         raise NothingToDo
+    facts = {"act": plan.act, "code": selection.code, "events": found[0].total}
+    audit.record(by, Act.QUARANTINE_BULK, on=f"operation:{found[0].id}", facts=facts)
     return found[0].id
 
 
-def take_back(operation: UUID) -> None:
+@transaction.atomic
+def take_back(operation: UUID, *, by: User) -> None:
     """Undo what was given up, for a quarter of an hour; stop what has not been sent on yet."""
     if not execute(TAKE_BACK, {"id": operation, "undo_for": UNDO_FOR}):
         raise TooLate
+    audit.record(by, Act.QUARANTINE_BULK_UNDONE, on=f"operation:{operation}")
 
 
 def advance_operations(*, seconds: float = SECONDS_AT_A_TIME) -> int:
@@ -298,5 +305,6 @@ def _names(operation: Operation) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class _Id:
+class _Begun:
     id: UUID
+    total: int

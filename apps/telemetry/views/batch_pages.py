@@ -3,16 +3,18 @@
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import facilities_for, needs
+from apps.accounts.acts import Act
+from apps.accounts.services import audit
 from apps.core.doorbell import ring
 from apps.core.htmx import render_page
 from apps.telemetry import journal, queries
-from apps.telemetry.access import covers_everything
-from apps.telemetry.acts import record
+from apps.telemetry.access import covers_everything, person
 from apps.telemetry.forms.batches import BatchFilter
 
 PAGE, REJECTIONS = 50, 200
@@ -49,11 +51,12 @@ def batch(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs("accounts.retry_batches")
+@transaction.atomic
 def fold_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _find(request, pk)
     if journal.retry_failed(only=found.id):
         ring()
-        record(request, "batch.retried", on=str(found.id))
+        audit.record(person(request), Act.BATCH_RETRIED, on=f"batch:{found.id}")
         messages.success(request, "It waits to be folded again, with three more attempts.")
     else:
         messages.error(request, "It has not failed, or somebody was faster.")

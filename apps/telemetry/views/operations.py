@@ -13,7 +13,6 @@ from apps.accounts.access import facilities_for, needs
 from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import covers_everything, person
-from apps.telemetry.acts import record
 from apps.telemetry.forms import BulkForm, FilterForm
 from apps.telemetry.models import QuarantineOperation
 from apps.telemetry.refusals import FOUND_LATE, label_of
@@ -59,8 +58,6 @@ def bulk(request: HttpRequest) -> HttpResponse:
         except operations.NothingToDo:
             messages.error(request, "Nothing is left of it: somebody was faster.")
             return redirect("telemetry:quarantine")
-        record(request, f"quarantine.bulk_{plan.act}", on=str(begun), code=selection.code,
-               events=preview.total)  # fmt: skip
         return redirect("telemetry:operation", begun)
     context = {
         "selection": selection,
@@ -89,11 +86,9 @@ def operation(request: HttpRequest, pk: UUID) -> HttpResponse:
 def take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _find(request, pk)
     try:
-        operations.take_back(found.pk)
+        operations.take_back(found.pk, by=person(request))
     except operations.TooLate:
         messages.error(request, "This cannot be undone any more.")
-    else:
-        record(request, "quarantine.bulk_undone", on=str(found.pk))
     return redirect("telemetry:operation", found.pk)
 
 

@@ -15,7 +15,6 @@ from apps.accounts.access import facilities_for, needs
 from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import covers_everything, person
-from apps.telemetry.acts import record
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
 from apps.telemetry.masked import lines, next_step
 from apps.telemetry.models import Quarantine
@@ -74,7 +73,6 @@ def resubmit(request: HttpRequest, pk: str) -> HttpResponse:
         except quarantine.AlreadyResolved:
             return redirect("telemetry:quarantined", pk=item.pk)
         else:
-            record(request, "quarantine.resubmitted", on=str(item.pk))
             messages.success(request, "Sent on. It is counted in a moment.")
             return redirect("telemetry:quarantined", pk=item.pk)
     return _render_detail(request, item, correction=form)
@@ -89,7 +87,6 @@ def discard(request: HttpRequest, pk: str) -> HttpResponse:
         return _render_detail(request, item, discarding=form)
     with suppress(quarantine.AlreadyResolved):  # The page says who was faster.
         quarantine.discard(item=item, reason=form.cleaned_data["reason"], by=person(request))
-        record(request, "quarantine.discarded", on=str(item.pk))
         messages.success(request, "Given up. You can take it back for a quarter of an hour.")
     return redirect("telemetry:quarantined", pk=item.pk)
 
@@ -99,11 +96,10 @@ def discard(request: HttpRequest, pk: str) -> HttpResponse:
 def reopen(request: HttpRequest, pk: str) -> HttpResponse:
     item = get_object_or_404(_visible_to(request), pk=pk)
     try:
-        quarantine.reopen(item=item)
+        quarantine.reopen(item=item, by=person(request))
     except quarantine.CannotReopen:
         messages.error(request, "Too late, or the same event has come again and waits already.")
     else:
-        record(request, "quarantine.reopened", on=str(item.pk))
         messages.success(request, "It is open again.")
     return redirect("telemetry:quarantined", pk=item.pk)
 

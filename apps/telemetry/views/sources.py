@@ -14,14 +14,14 @@ from apps.catalog.snapshot import Facility as Place
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import render_page
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything, person
-from apps.telemetry.acts import record, sensitive
+from apps.telemetry.access import confirmed, covers_everything, person
 from apps.telemetry.forms import IssueForm, RevokeForm, RotateForm, SourceForm
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.services.keys import (
     IssuedKey,
     KeyEnded,
     KeyExists,
+    create_source,
     issue_key_once,
     revoke_key,
     rotate_key,
@@ -44,15 +44,14 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@sensitive
+@confirmed
 def create(request: HttpRequest) -> HttpResponse:
     """A source without keys is in nobody's scope but that of who sees everything."""
     if not covers_everything(facilities_to_administer(request.user)):
         raise Denied("accounts.administer_network")
     form = SourceForm(request.POST or None)
     if form.is_valid():
-        source = form.save()
-        record(request, "source.created", on=source.code)
+        source = create_source(form.save(commit=False), by=person(request))
         messages.success(request, f"{source.name} may send once it has a key.")
         return redirect("telemetry:source", source.code)
     return render(request, "telemetry/source_new.html", {"form": form})
@@ -67,7 +66,7 @@ def source(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_POST
 @needs("accounts.rotate_source_keys")
-@sensitive
+@confirmed
 def issue(request: HttpRequest, code: str) -> HttpResponse:
     """Answers with the key itself: it is shown on this page, and nowhere else, ever."""
     found = _find(request, code)
@@ -79,14 +78,13 @@ def issue(request: HttpRequest, code: str) -> HttpResponse:
     except KeyExists:
         messages.error(request, ALREADY)
         return redirect("telemetry:source", found.code)
-    record(request, "keys.issued", on=issued.key.prefix, source=found.code)
     return _render_issued(request, issued)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@sensitive
+@confirmed
 def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     found, key = _find_key(request, code, prefix)
     form = RotateForm(request.POST or None)
@@ -105,7 +103,6 @@ def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     except KeyEnded:
         messages.error(request, f"{key.prefix} has ended. Issue a new key instead.")
     else:
-        record(request, "keys.rotated", on=key.prefix, follower=issued.key.prefix)
         key.refresh_from_db()
         return _render_issued(request, issued, follows=key)
     return redirect("telemetry:source", found.code)
@@ -113,7 +110,7 @@ def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@sensitive
+@confirmed
 def revoke(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     found, key = _find_key(request, code, prefix)
     form = RevokeForm(request.POST or None)
@@ -122,19 +119,17 @@ def revoke(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
         return render(request, "telemetry/key_revoke.html", context)
     reason = form.cleaned_data["reason"]
     if revoke_key(source=found.code, prefix=key.prefix, by=person(request), why=reason):
-        record(request, "keys.revoked", on=key.prefix, source=found.code)
         messages.success(request, f"{key.prefix} has ended: what it sends is answered 401.")
     return redirect("telemetry:source", found.code)
 
 
 @require_POST
 @needs("accounts.rotate_source_keys")
-@sensitive
+@confirmed
 def switch(request: HttpRequest, code: str) -> HttpResponse:
     found = _find(request, code)
     active = request.POST.get("active") == "1"
-    if switch_source(found, active=active):
-        record(request, f"source.{'switched_on' if active else 'switched_off'}", on=found.code)
+    if switch_source(found, active=active, by=person(request)):
         text = "may send again" if active else "is switched off: its keys are answered 401"
         messages.success(request, f"{found.name} {text}.")
     return redirect("telemetry:source", found.code)
