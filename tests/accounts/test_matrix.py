@@ -96,11 +96,15 @@ POST telemetry:key-issue           no   403 403 404 403 403 403 403 404 403  302
 GET  telemetry:key-rotate          own  403 403 200 403 403 403 403 200 403  302  302
 POST telemetry:key-rotate          own  403 403 200 403 403 403 403 200 403  302  302
 GET  telemetry:key-rotate          other 403 403 404 403 403 403 403 200 403 302  302
+POST telemetry:key-rotate          other 403 403 404 403 403 403 403 200 403 302  302
 GET  telemetry:key-rotate          no   403 403 404 403 403 403 403 404 403  302  302
+POST telemetry:key-rotate          no   403 403 404 403 403 403 403 404 403  302  302
 GET  telemetry:key-revoke          own  403 403 200 403 403 403 403 200 403  302  302
 POST telemetry:key-revoke          own  403 403 200 403 403 403 403 200 403  302  302
 GET  telemetry:key-revoke          other 403 403 404 403 403 403 403 200 403 302  302
+POST telemetry:key-revoke          other 403 403 404 403 403 403 403 200 403 302  302
 GET  telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
+POST telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
 GET  scorecards:scorecards         own  200 200 200 200 200 200 200 403 403  401  401
 GET  scorecards:scorecards         other 404 404 404 404 404 404 404 403 403 401  401
 GET  scorecards:scorecards         no   404 404 404 404 404 404 404 403 403  401  401

@@ -19,23 +19,27 @@ TEXT = {"class": "control", "autocomplete": "off"}
 SELECT = {"class": "control"}
 
 
-class SourceForm(forms.ModelForm[Source]):
+class SourceForm(forms.Form):
     """A sender that the catalogue does not know by itself."""
 
-    class Meta:
-        model = Source
-        fields = ("code", "name", "system")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["code"].widget = forms.TextInput({**TEXT, "placeholder": "my-ehr"})
-        self.fields["code"].help_text = "For addresses and files: letters, digits, dots, dashes."
-        self.fields["name"].widget = forms.TextInput(TEXT)
-        self.fields["name"].required = False
-        self.fields["name"].help_text = "As people say it. Empty: that of the system, or the code."
-        self.fields["system"].widget.attrs = SELECT
-        self.fields["system"].help_text = "Its events may use that system's names for facilities."
-        self.fields["system"].empty_label = "None"  # type: ignore[attr-defined]
+    code = forms.CharField(
+        max_length=60,
+        widget=forms.TextInput({**TEXT, "placeholder": "my-ehr"}),
+        help_text="For addresses and files: letters, digits, dots, dashes.",
+    )
+    name = forms.CharField(
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(TEXT),
+        help_text="As people say it. Empty: that of the system, or the code.",
+    )
+    system = forms.ModelChoiceField(
+        System.objects.all(),
+        required=False,
+        empty_label="None",
+        widget=forms.Select(SELECT),
+        help_text="Its events may use that system's names for facilities.",
+    )
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
@@ -48,12 +52,12 @@ class SourceForm(forms.ModelForm[Source]):
             raise forms.ValidationError("There is a source of this code already.")
         return code
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not cleaned.get("name"):
-            system: System | None = cleaned.get("system")
-            cleaned["name"] = system.name if system else cleaned.get("code", "")
-        return cleaned
+    def source(self) -> Source:
+        """The source that was described, not yet kept."""
+        said = self.cleaned_data
+        system: System | None = said["system"]
+        name = said["name"] or (system.name if system else said["code"])
+        return Source(code=said["code"], name=name, system=system)
 
 
 class OnceForm(forms.Form):

@@ -51,7 +51,7 @@ def create(request: HttpRequest) -> HttpResponse:
         raise Denied("accounts.administer_network")
     form = SourceForm(request.POST or None)
     if form.is_valid():
-        source = create_source(form.save(commit=False), by=person(request))
+        source = create_source(form.source(), by=person(request))
         messages.success(request, f"{source.name} may send once it has a key.")
         return redirect("telemetry:source", source.code)
     return render(request, "telemetry/source_new.html", {"form": form})
