@@ -58,11 +58,6 @@ class Quarantine(models.Model):
         """The reason in words."""
         return label_of(self.code)
 
-    @property
-    def state_colour(self) -> str:
-        """The tone its state is shown in."""
-        return {"open": "warn", "discarded": ""}.get(self.state, "ok")
-
 
 class QuarantineOperation(models.Model):
     """One act on many refused events, worked off in slices (services/operations.py)."""
