@@ -32,8 +32,10 @@ urlpatterns = [
         name="quarantine-discard",
     ),
     path("quarantine/", quarantine.index, name="quarantine"),
+    path("quarantine/events.<form:form>", quarantine.table, name="quarantine-table"),
     path("quarantine/<uuid:pk>/", quarantine.detail, name="quarantined"),
     path("quarantine/<uuid:pk>/resubmit/", quarantine.resubmit, name="resubmit"),
     path("quarantine/<uuid:pk>/discard/", quarantine.discard, name="discard"),
     path("sources/", sources.index, name="sources"),
+    path("sources/sources.<form:form>", sources.table, name="sources-table"),
 ]

@@ -5,13 +5,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
+from apps.accounts.exports import EXPORT, Extent, download
 from apps.catalog.snapshot import Facility, Workflow
+from apps.core.exports import Form
 from apps.core.htmx import render_page
-from apps.dashboard import board, heat, listing, queries
+from apps.dashboard import board, heat, listing, queries, tables
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.views.frame import frame
 from apps.scorecards import queries as scorecards
@@ -35,6 +38,19 @@ def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
         | (_listed(request, scope, line, place, now) if sees_items else {})
     )
     return render_page(request, "dashboard/cell.html", "dashboard/_cell.html", context)
+
+
+@require_safe
+@needs("accounts.view_transactions", EXPORT)
+def cell_table(request: HttpRequest, workflow: str, facility: str, form: Form) -> HttpResponseBase:
+    """The list of a cell as a file, as far as a role may take it: not a page of it, all of it."""
+    now = timezone.now()
+    scope = scope_of(request)
+    line, place = _line_and_place(scope, workflow, facility)
+    is_recent = request.GET.get("show") == "recent"
+    table = tables.transactions(scope.catalogue, line, place, is_recent=is_recent, now=now)
+    period = "what started last, newest first" if is_recent else "what is open, oldest first"
+    return download(request, table, form, Extent([place.id], period, now))
 
 
 def _listed(

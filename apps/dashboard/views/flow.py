@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
+from apps.accounts.exports import EXPORT, Extent, download
+from apps.core.exports import Form
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
-from apps.dashboard import board
+from apps.dashboard import board, tables
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.frame import frame
 
@@ -32,6 +35,20 @@ def flow_board(request: HttpRequest) -> HttpResponse:
     response = unless_unchanged(request, HttpResponse(shown.html), shown.etag)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+@require_safe
+@needs("accounts.view_scorecards", EXPORT)
+def flow_table(request: HttpRequest, form: Form) -> HttpResponseBase:
+    """The cells of the matrix as a file."""
+    now = timezone.now()
+    scope = scope_of(request)
+    chosen = board.selection(
+        scope, window=request.GET.get("window", ""), places=request.GET.get("places", "")
+    )
+    table = tables.cells(scope, chosen, now=now)
+    places = [place.id for place in chosen.places.facilities]
+    return download(request, table, form, Extent(places, board.WINDOWS[chosen.window][1], now))
 
 
 def _flow(request: HttpRequest) -> dict[str, Any]:
