@@ -58,14 +58,12 @@ def fold_journal(*, seconds: float = 5.0, gather: float = 0.0) -> int:
     then moves once, however many folds touched it.
     """
     deadline = time.monotonic() + seconds
-    events, has_gathered = 0, False
+    events = 0
     while time.monotonic() < deadline and (taken := fold_once()):
         events += taken
         if gather and taken < FEW_EVENTS:
-            if has_gathered:
-                break
-            has_gathered = True
             time.sleep(gather)
+            return events + fold_once()
     return events
 
 
