@@ -17,9 +17,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from apps.accounts.acts import Act
 from apps.accounts.models import User
+from apps.accounts.services import audit
 from apps.catalog.snapshot import snapshot
-from apps.core.exports import About, Form, Table, answer, write
+from apps.core.exports import About, Form, Table, Written, answer, write
 
 Row = TypeVar("Row")
 
@@ -83,7 +85,19 @@ def _written(user: User, table: Table[Row], form: Form, extent: Extent) -> HttpR
     about = About(facility_names(extent.facilities), extent.period, extent.as_of)
     with transaction.atomic():  # A cursor on the server needs one.
         written = write(table, form, about, limit=rows_allowed(user))
+        _note(user, table.name, form, extent, written)
     return answer(written, table.name, form, extent.as_of)
+
+
+def _note(user: User, name: str, form: Form, extent: Extent, written: Written) -> None:
+    facts = {
+        "form": form,
+        "rows": written.rows,
+        "is_cut": written.is_cut,
+        "facilities": len(extent.facilities),
+    }
+    only = extent.facilities[0] if len(extent.facilities) == 1 else None
+    audit.record(user, Act.EXPORT_DOWNLOADED, on=name, facility=only, facts=facts)
 
 
 def _allowed(table: Table[Row], user: User) -> Table[Row]:

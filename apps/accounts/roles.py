@@ -13,6 +13,7 @@ EXPORT = "accounts.export_tables"
 EXPORT_MANY = (EXPORT, "accounts.export_many_rows")
 EXPORT_ALL = (*EXPORT_MANY, "accounts.export_money")
 OPERATE = "accounts.view_system_status"
+AUDIT = "accounts.view_audit"
 
 STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
 PROMISES = (
@@ -76,7 +77,7 @@ ROLES: Mapping[str, Role] = {
     "executive": Role("Executive", (*SCORECARDS, *EXPORT_ALL)),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, *READ_CATALOGUE),
+        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, *READ_CATALOGUE),
         works_in_admin=True,
     ),
     "administrator": Role(
@@ -87,6 +88,7 @@ ROLES: Mapping[str, Role] = {
             "accounts.rotate_source_keys",
             "accounts.administer_network",
             OPERATE,
+            AUDIT,
         ),
         works_in_admin=True,
     ),

@@ -63,7 +63,9 @@ class Place:
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
             "dashboard:flow-table": ["csv"],
             "dashboard:cell-table": [
-                "flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what], "csv"
+                "flow_1",
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what],
+                "csv",
             ],
             "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
             "telemetry:quarantine-table": ["csv"],

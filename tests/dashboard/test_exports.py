@@ -151,3 +151,16 @@ def test_a_table_costs_as_many_queries_whatever_its_length(
     with CaptureQueriesContext(connection) as many:
         as_bea.get(f"{CELL}transactions.csv")
     assert len(many) <= len(few) + 1
+
+
+def test_a_download_is_audited_by_what_and_how_much_and_never_by_whom_it_is_about(
+    as_bea, bea, network, happened
+):
+    from apps.accounts.models import AuditEvent
+
+    happened(*stuck("claim-of-somebody"))
+    as_bea.get(f"{CELL}transactions.xlsx")
+    row = AuditEvent.objects.get(act="export.downloaded")
+    assert (row.actor_id, row.on) == (bea.pk, "transactions flow_1 NORTH")
+    assert row.facility_id == network.facilities[0].pk
+    assert row.facts == {"form": "xlsx", "rows": 1, "is_cut": False, "facilities": 1}
