@@ -8,7 +8,13 @@ from apps.accounts.access import needs
 from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell, cell_table
-from apps.dashboard.views.flow import flow, flow_board, flow_table
+from apps.dashboard.views.flow import (
+    flow,
+    flow_board,
+    flow_chart,
+    flow_charts,
+    flow_table,
+)
 from apps.dashboard.views.home import home, strip
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import events_table, transaction
@@ -36,6 +42,8 @@ urlpatterns = [
         cell_table,
         name="cell-table",
     ),
+    path("charts/flow/", flow_charts, name="flow-charts"),
+    path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path("transactions/<uuid:id>/events.<form:form>", events_table, name="events-table"),
     path(
