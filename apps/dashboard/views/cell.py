@@ -5,16 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
-from apps.accounts.exports import EXPORT, Extent, download
 from apps.catalog.snapshot import Facility, Workflow
-from apps.core.exports import Form
 from apps.core.htmx import render_page
-from apps.dashboard import board, heat, listing, queries, tables
+from apps.dashboard import board, heat, listing, queries
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.views.frame import frame
 from apps.scorecards import queries as scorecards
@@ -28,7 +25,7 @@ def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
     """One workflow at one facility: its figures, and for who may see single ones what is open."""
     now = timezone.now()
     scope = scope_of(request)
-    line, place = _line_and_place(scope, workflow, facility)
+    line, place = line_and_place(scope, workflow, facility)
     chosen = board.selection(scope, window=request.GET.get("window", ""), places="")
     sees_items = request.user.has_perm("accounts.view_transactions")
     context = (
@@ -38,19 +35,6 @@ def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
         | (_listed(request, scope, line, place, now) if sees_items else {})
     )
     return render_page(request, "dashboard/cell.html", "dashboard/_cell.html", context)
-
-
-@require_safe
-@needs("accounts.view_transactions", EXPORT)
-def cell_table(request: HttpRequest, workflow: str, facility: str, form: Form) -> HttpResponseBase:
-    """The list of a cell as a file, as far as a role may take it: not a page of it, all of it."""
-    now = timezone.now()
-    scope = scope_of(request)
-    line, place = _line_and_place(scope, workflow, facility)
-    is_recent = request.GET.get("show") == "recent"
-    table = tables.transactions(scope.catalogue, line, place, is_recent=is_recent, now=now)
-    period = "what started last, newest first" if is_recent else "what is open, oldest first"
-    return download(request, table, form, Extent([place.id], period, now))
 
 
 def _listed(
@@ -87,7 +71,8 @@ def _card(
     }
 
 
-def _line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflow, Facility]:
+def line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflow, Facility]:
+    """What an address names; elsewhere and nowhere give the same answer."""
     line = scope.catalogue.workflows.get(workflow)
     place = scope.catalogue.facilities.get(facility)
     if line is None or place is None or place.id not in scope.ids:

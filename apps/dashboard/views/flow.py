@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -11,10 +10,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
-from apps.accounts.exports import EXPORT, Extent, download
-from apps.core.exports import Form
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
-from apps.dashboard import board, tables
+from apps.dashboard import board
 from apps.dashboard import flow_charts as charts
 from apps.dashboard.charts import answer
 from apps.dashboard.scope import scope_of
@@ -38,16 +35,6 @@ def flow_board(request: HttpRequest) -> HttpResponse:
     response = unless_unchanged(request, HttpResponse(shown.html), shown.etag)
     patch_vary_headers(response, ["HX-Request"])
     return response
-
-
-@require_safe
-@needs("accounts.view_scorecards", EXPORT)
-def flow_table(request: HttpRequest, form: Form) -> HttpResponseBase:
-    """The cells of the matrix as a file."""
-    now, scope, chosen = timezone.now(), scope_of(request), _chosen(request)
-    table = tables.cells(scope, chosen, now=now)
-    places = [place.id for place in chosen.places.facilities]
-    return download(request, table, form, Extent(places, board.WINDOWS[chosen.window][1], now))
 
 
 @require_safe

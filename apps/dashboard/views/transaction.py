@@ -6,16 +6,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
-from apps.accounts.exports import EXPORT, Extent, download
 from apps.catalog.models import Clock
-from apps.core.exports import Form
 from apps.core.htmx import render_page
-from apps.dashboard import listing, queries, tables, timeline
+from apps.dashboard import listing, queries, timeline
 from apps.dashboard.scope import Scope, scope_of
 from apps.telemetry.models import Transaction
 
@@ -32,19 +29,6 @@ def transaction(request: HttpRequest, id: UUID) -> HttpResponse:
     return render_page(
         request, "dashboard/transaction.html", "dashboard/_transaction.html", context
     )
-
-
-@require_safe
-@needs("accounts.view_transactions", EXPORT)
-def events_table(request: HttpRequest, id: UUID, form: Form) -> HttpResponseBase:
-    """Every event of one transaction as a file."""
-    scope = scope_of(request)
-    found = queries.transaction(facilities=scope.ids, id=id)
-    if found is None:
-        raise Http404
-    now = timezone.now()
-    table = tables.events(scope.catalogue, found)
-    return download(request, table, form, Extent([found.facility_id], "all of it", now))
 
 
 def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str, Any]:
