@@ -6,16 +6,12 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import facilities_for, needs
-from apps.accounts.exports import EXPORT, Extent, download
-from apps.core.exports import Form
 from apps.core.htmx import render_page
-from apps.telemetry import queries, tables
+from apps.telemetry import queries
 from apps.telemetry.access import covers_everything, person
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
 from apps.telemetry.models import Quarantine
@@ -40,17 +36,6 @@ def index(request: HttpRequest) -> HttpResponse:
         "overflows": queries.overflows()[:OVERFLOWS_SHOWN] if sees_all else [],
     }
     return render_page(request, "telemetry/quarantine.html", "telemetry/_quarantine.html", context)
-
-
-@require_safe
-@needs("accounts.view_quarantine", EXPORT)
-def table(request: HttpRequest, form: Form) -> HttpResponseBase:
-    """The list as a file, with the page's filters."""
-    visible = _visible_to(request)
-    chosen = FilterForm(request.GET, sources=queries.sources_of(visible)).chosen()
-    found = visible.filter(**chosen).order_by("-id")
-    extent = Extent(facilities_for(request.user), "what is kept, newest first", timezone.now())
-    return download(request, tables.quarantined(found), form, extent)
 
 
 @require_safe

@@ -1,15 +1,11 @@
 """Who sends, with which keys, how well their clocks go."""
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import facilities_to_administer, needs
-from apps.accounts.exports import EXPORT, Extent, download
-from apps.core.exports import Form
 from apps.core.htmx import render_page
-from apps.telemetry import queries, tables
+from apps.telemetry import queries
 from apps.telemetry.access import covers_everything
 
 
@@ -21,14 +17,3 @@ def index(request: HttpRequest) -> HttpResponse:
     sources = queries.source_reports(facilities=facilities, everywhere=everywhere)
     context = {"sources": sources, "everywhere": everywhere}
     return render_page(request, "telemetry/sources.html", "telemetry/_sources.html", context)
-
-
-@require_safe
-@needs("accounts.rotate_source_keys", EXPORT)
-def table(request: HttpRequest, form: Form) -> HttpResponseBase:
-    """The list as a file."""
-    facilities = facilities_to_administer(request.user)
-    everywhere = covers_everything(facilities)
-    found = queries.source_reports(facilities=facilities, everywhere=everywhere)
-    extent = Extent(facilities, "now", timezone.now())
-    return download(request, tables.sources(found), form, extent)
