@@ -9,6 +9,9 @@ from dataclasses import dataclass
 SCORECARDS = ("accounts.view_scorecards",)
 TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
 RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
+EXPORT = "accounts.export_tables"
+EXPORT_MANY = (EXPORT, "accounts.export_many_rows")
+EXPORT_ALL = (*EXPORT_MANY, "accounts.export_money")
 OPERATE = "accounts.view_system_status"
 LOOK_UP = "accounts.view_catalogue"
 PROPOSE = "accounts.propose_changes"
@@ -52,12 +55,15 @@ class Role:
 
 
 ROLES: Mapping[str, Role] = {
-    "revenue_cycle_analyst": Role("Revenue-cycle analyst", (*RESOLVE, LOOK_UP)),
-    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, LOOK_UP, PROPOSE)),
+    "revenue_cycle_analyst": Role(
+        "Revenue-cycle analyst", (*RESOLVE, EXPORT, "accounts.export_money", LOOK_UP)
+    ),
+    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, *EXPORT_ALL, LOOK_UP, PROPOSE)),
     "integration_engineer": Role(
         "Integration engineer",
         (
             *RESOLVE,
+            *EXPORT_MANY,
             "accounts.rotate_source_keys",
             OPERATE,
             RETRY,
@@ -72,6 +78,7 @@ ROLES: Mapping[str, Role] = {
         "Integration lead",
         (
             *RESOLVE,
+            *EXPORT_MANY,
             OPERATE,
             RETRY,
             LOOK_UP,
@@ -83,11 +90,11 @@ ROLES: Mapping[str, Role] = {
         ),
         works_in_admin=True,
     ),
-    "finance_approver": Role("Finance approver", (*TRANSACTIONS, LOOK_UP)),
-    "executive": Role("Executive", SCORECARDS),
+    "finance_approver": Role("Finance approver", (*TRANSACTIONS, *EXPORT_ALL, LOOK_UP)),
+    "executive": Role("Executive", (*SCORECARDS, *EXPORT_ALL)),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, OPERATE, AUDIT, LOOK_UP, *READ_CATALOGUE),
+        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, LOOK_UP, *READ_CATALOGUE),
         works_in_admin=True,
     ),
     "administrator": Role(

@@ -66,6 +66,15 @@ class Place:
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
+            "dashboard:flow-table": ["csv"],
+            "dashboard:cell-table": [
+                "flow_1",
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what],
+                "csv",
+            ],
+            "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
+            "telemetry:quarantine-table": ["csv"],
+            "telemetry:sources-table": ["csv"],
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
         }
