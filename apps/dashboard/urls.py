@@ -9,7 +9,7 @@ from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
-from apps.dashboard.views.home import home, strip
+from apps.dashboard.views.home import home, keys, strip
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import transaction
 
@@ -38,6 +38,7 @@ urlpatterns = [
         api.transaction,
         name="transaction-api",
     ),
+    path("keys/", keys, name="keys"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),
