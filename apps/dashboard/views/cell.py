@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
+from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import render_page
 from apps.dashboard import listing, queries
 from apps.dashboard.scope import Scope, scope_of
@@ -20,7 +21,7 @@ from apps.dashboard.views.scorecards import line_of, place_of
 def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
     """One workflow at one facility: its scorecard, and for who may see single ones what is open."""
     scope = scope_of(request)
-    line, place = line_of(scope, workflow), place_of(scope, facility)
+    line, place = line_and_place(scope, workflow, facility)
     subject = read_subject(request, scope, line, place, now=timezone.now())
     sees_items = request.user.has_perm("accounts.view_transactions")
     context = {
@@ -51,3 +52,8 @@ def _listed(request: HttpRequest, scope: Scope, subject: Subject) -> dict[str, A
         "is_first": mark is None,
         "next": listing.next_mark(found),
     }
+
+
+def line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflow, Facility]:
+    """What an address names; elsewhere and nowhere give the same answer."""
+    return line_of(scope, workflow), place_of(scope, facility)

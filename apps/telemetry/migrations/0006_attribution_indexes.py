@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """One statement at a time: a filled table is indexed while folds go on."""
 
     atomic = False
-    dependencies = [("telemetry", "0004_failed_batches")]
+    dependencies = [("telemetry", "0005_operate")]
 
     operations = [
         migrations.RunSQL(statement, migrations.RunSQL.noop)

@@ -6,6 +6,6 @@ DUPLICATES = Path(__file__).parent.parent / "sql" / "duplicates.sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("telemetry", "0005_attribution_indexes")]
+    dependencies = [("telemetry", "0006_attribution_indexes")]
 
     operations = [migrations.RunSQL(DUPLICATES.read_text(), migrations.RunSQL.noop)]
