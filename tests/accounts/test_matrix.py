@@ -67,6 +67,15 @@ GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:flow-table          own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:cell-table          own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:cell-table          other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:cell-table          no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:events-table        own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:events-table        other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:events-table        no   404 404 404 404 404 403 404 403 403  302  302
+GET  telemetry:quarantine-table    own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:sources-table       own  403 403 200 403 403 403 403 403 403  302  302
 GET  dashboard:flow-charts         own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          other 404 404 404 404 404 404 404 403 403 302  302
