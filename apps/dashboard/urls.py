@@ -19,6 +19,7 @@ from apps.dashboard.views.scorecards import (
     workflow_scorecard,
 )
 from apps.dashboard.views.status import status
+from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
 
 app_name = "dashboard"
@@ -60,6 +61,7 @@ urlpatterns = [
         name="transaction-api",
     ),
     path("keys/", keys, name="keys"),
+    path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),

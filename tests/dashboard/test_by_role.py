@@ -13,16 +13,15 @@ from tests.dashboard.conftest import signed_in
 from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
-CARDS = "/scorecards/"
-STATUS = "/status/"
+STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
 NAVIGATION = {
-    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE],
-    "rcm_supervisor": [FLOW, CARDS, QUARANTINE],
-    "integration_engineer": [FLOW, CARDS, QUARANTINE, SOURCES, STATUS, ADMIN],
-    "integration_lead": [FLOW, CARDS, QUARANTINE, STATUS, ADMIN],
-    "finance_approver": [FLOW, CARDS, QUARANTINE],
+    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES],
+    "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES],
+    "integration_engineer": [FLOW, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN],
+    "integration_lead": [FLOW, CARDS, QUARANTINE, BATCHES, STATUS, ADMIN],
+    "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES],
     "executive": [CARDS, FLOW],
-    "compliance_auditor": [CARDS, FLOW, QUARANTINE, STATUS, ADMIN],
+    "compliance_auditor": [CARDS, FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
     "administrator": [ADMIN, SOURCES, STATUS],
 }
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}
