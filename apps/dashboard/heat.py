@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import wording
 from apps.dashboard.icons import icon
+from apps.dashboard.looks import Status
 from apps.scorecards.objectives import Objectives
 from apps.scorecards.queries import Glance, Scorecards
 
@@ -22,22 +23,31 @@ P95 = 0.95
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tone:
-    """How a figure stands against its objective: a class, a word, an icon when it needs a look."""
+    """How a figure stands against its objective: the class of its cell, and its status."""
 
     css: str
-    word: str
-    icon: str = ""
+    status: Status
+
+    @property
+    def word(self) -> str:
+        return self.status.word.lower()
+
+    @property
+    def icon(self) -> str:
+        """Cells that need a look have one; others stay quiet."""
+        return self.status.icon if self in NEEDS_A_LOOK else ""
 
 
-WELL_OVER = Tone("q0", "well over")
-MET = Tone("q1", "met")
-SLIPPING = Tone("q2", "slipping", "trending-down")
-AT_RISK = Tone("q3", "at risk", "alert-triangle")
-MISSED = Tone("q4", "missed", "circle-x")
-FEW = Tone("few", "too few to judge")
-NONE_DUE = Tone("none", "nothing due")
-SILENT = Tone("hs", "silent", "volume-off")
-NO_OBJECTIVE = Tone("q1", "no objective")
+WELL_OVER = Tone("q0", Status.WELL_OVER)
+MET = Tone("q1", Status.MET)
+SLIPPING = Tone("q2", Status.SLIPPING)
+AT_RISK = Tone("q3", Status.AT_RISK)
+MISSED = Tone("q4", Status.MISSED)
+FEW = Tone("few", Status.TOO_FEW)
+NONE_DUE = Tone("none", Status.NOTHING_DUE)
+SILENT = Tone("hs", Status.SILENT)
+NO_OBJECTIVE = Tone("q1", Status.NO_OBJECTIVE)
+NEEDS_A_LOOK = (SLIPPING, AT_RISK, MISSED, SILENT)
 TROUBLED = (AT_RISK, MISSED, SILENT)
 # How much of the error budget the misses use up: half of it, all, once and a half, three times.
 BUDGET_TONES = ((0.5, WELL_OVER), (1.0, MET), (1.5, SLIPPING), (3.0, AT_RISK))
@@ -85,6 +95,7 @@ class Heat:
 
 # Ready to be put between quotes.
 Address = Callable[[Workflow, Facility], str]
+Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +171,20 @@ def _shared_objective(board: Board, line: Workflow) -> float | None:
     return max(set(known), key=known.count, default=None)
 
 
+def judge(board: Board, key: Key) -> Tone:
+    """How a cell stands; one that is silent has nothing else to say."""
+    if key in board.silent:
+        return SILENT
+    return tone(board.cards.cells[key], board.objectives.get(key))
+
+
 def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]:
     """The markup of a cell, and whether it needs a look."""
     key = line.id, site.id
     cell = board.cards.cells.get(key)
     if cell is None:
         return UNUSED, False
-    judged = SILENT if key in board.silent else tone(cell, board.objectives.get(key))
+    judged = judge(board, key)
     words = _words(cell, judged)
     return LINK.format(judged.css, board.address(line, site), *words), judged in TROUBLED
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import DataError, IntegrityError, transaction
 from django.utils.timezone import now
 
+from apps.accounts.services import audit
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
@@ -208,6 +209,8 @@ def maintain() -> None:
     forget_quarantine()
     scorecards.drop_old_rollups()
     refresh_spans()
+    audit.seal()
+    audit.log_head()
 
 
 class _MissingDays(Exception):
