@@ -10,7 +10,7 @@ ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "bench.reference.urls"
 MIDDLEWARE: list[str] = []
 DATABASES = {
-    "default": database(os.environ["DATABASE_URL"]) | {"CONN_HEALTH_CHECKS": False},
+    "default": database(os.environ["DATABASE_URL"], "reference") | {"CONN_HEALTH_CHECKS": False},
 }
 USE_TZ = True
 TEMPLATES = [
