@@ -33,12 +33,6 @@ PATIENCE_SECONDS = 120.0
 CALM_SECONDS = 0.15
 DATABASE = "throughline"
 
-WORK_WAITS = """
-SELECT EXISTS (SELECT FROM telemetry_ingestbatch WHERE state = 0)
-    OR EXISTS (SELECT FROM scorecards_rollupdelta)
-    OR EXISTS (SELECT FROM scorecards_quarterdelta)
-"""
-
 
 @dataclass
 class Instance:
@@ -209,10 +203,11 @@ def reference_program(url_port: int, instance: Instance, words: Sequence[str]) -
 
 def wait_until_scored() -> None:
     """Until nothing waits: every journal row folded, every delta in the rollups."""
-    from apps.core.db import fetch_value
+    from apps.scorecards.compaction import deltas_wait
+    from apps.telemetry.journal import waiting
 
     end = time.monotonic() + PATIENCE_SECONDS
-    while fetch_value(WORK_WAITS):
+    while waiting().waiting_batches or deltas_wait():
         if time.monotonic() > end:
             raise TimeoutError("events wait and nobody folds them")
         time.sleep(0.05)

@@ -183,7 +183,8 @@ def _for_whom(
         request.user = user
         try:
             response = view(request, *args, **kwargs)
-        except Denied:
+        except Denied as denied:
+            request.needed = denied.missing  # type: ignore[attr-defined]
             response = problem(403, "forbidden", "Your role does not include this.")
         patch_vary_headers(response, ["Authorization", "Cookie"])
         return response

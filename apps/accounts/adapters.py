@@ -17,7 +17,7 @@ from apps.accounts.enrolment import FACTORS, needs_factor
 from apps.accounts.limits import seconds_to_wait, too_many
 from apps.accounts.models import User
 from apps.accounts.refusals import Refusal, refused
-from apps.accounts.services.audit import record
+from apps.accounts.services.audit import record_lately
 from apps.accounts.wording import NO_MATCH, TOO_MANY, WRONG_CODE, WRONG_PASSWORD
 
 
@@ -50,33 +50,23 @@ class AccountAdapter(DefaultAccountAdapter):
         key = self._get_login_attempts_cache_key(request, **credentials)
         wait = seconds_to_wait(request, key)
         if wait:
-            record(None, Act.SIGN_IN_LOCKED, on=account_named(key))
+            record_lately(None, Act.SIGN_IN_LOCKED, on=account_named(key))
             raise ImmediateHttpResponse(too_many(request, wait=wait))
         super().pre_authenticate(request, **credentials)
-
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        record(None, Act.SIGN_IN_FAILED, on=account_named(credentials.get("username", "")))
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         super().login(request, user)
         sessions.begin(request)
 
-    def post_login(
-        self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any
-    ) -> HttpResponse:
-        record(user, Act.SIGNED_IN)
-        response: HttpResponse = super().post_login(request, user, **kwargs)
-        return response
-
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         """A passkey or a provider may know an account that was closed here."""
-        record(None, Act.SIGN_IN_FAILED, on=account_named(user.get_username()))
+        record_lately(None, Act.SIGN_IN_FAILED, on=account_named(user.get_username()))
         return refused(request, Refusal.CLOSED)
 
 
 def account_named(username: str) -> str:
     """The audit's name of an account. What was typed may be anything, also a password."""
-    user = User.objects.filter(username__iexact=username).only("pk").first()
+    user = User.objects.filter(username__iexact=username.replace("\0", "")).only("pk").first()
     return f"user:{user.pk}" if user else ""
 
 

@@ -7,5 +7,5 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"
 
     def ready(self) -> None:
-        """Register the system checks; they need the models."""
-        from apps.accounts import checks  # noqa: F401
+        """Register the system checks and what Django announces; both need the models."""
+        from apps.accounts import checks, receivers  # noqa: F401

@@ -58,7 +58,7 @@ def recently_confirmed(view: View[Params]) -> View[Params]:
 
 def is_recent(request: HttpRequest) -> bool:
     """Whether this session signed in, or was confirmed, within the last five minutes."""
-    records = get_authentication_records(request, request.user)  # type: ignore[arg-type]
+    records = get_authentication_records(request, request.user)
     return any(record["at"] > time.time() - RECENT_SECONDS for record in records)
 
 

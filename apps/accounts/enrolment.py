@@ -25,7 +25,7 @@ def open_before_enrolment(view: View) -> View:
 
 def has_factor(user: User) -> bool:
     """Whether this person has an authenticator app or a passkey."""
-    return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
 
 
 def needs_factor(user: User) -> bool:

@@ -5,6 +5,7 @@ one address, so only failures count against an address, and hundreds of right pa
 """
 
 import time
+from typing import Any
 
 from allauth.core.internal import ratelimit
 from django.core.cache import cache
@@ -20,16 +21,17 @@ def seconds_to_wait(request: HttpRequest, key: str) -> int:
     """How long an account or its sender's address stays closed; 0 when it is open."""
     now = time.time()
     waits = [_wait(request, key, rate, now) for rate in ratelimit.get_rates(app=APP, action=FAILED)]
-    return max(waits, default=0)
+    return max([0, *waits])
 
 
-def _wait(request: HttpRequest, key: str, rate: ratelimit.Rate, now: float) -> int:
+def _wait(request: HttpRequest, key: str, rate: Any, now: float) -> int:
     place = ratelimit.get_cache_key(request, app=APP, action=FAILED, rate=rate, key=key)
     failures = [at for at in cache.get(place, []) if at > now - rate.duration]
     if len(failures) < rate.amount:
         return 0
     # The newest first; the limit opens when enough of them are past.
-    return max(1, round(failures[rate.amount - 1] + rate.duration - now))
+    opens_at: float = failures[rate.amount - 1] + rate.duration
+    return max(1, round(opens_at - now))
 
 
 def too_many(request: HttpRequest, *, wait: int = MINUTE) -> HttpResponse:

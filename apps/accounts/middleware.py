@@ -1,18 +1,22 @@
-"""Deny by default: nobody opens a view that does not say who may. And when a session ends."""
+"""Deny by default: nobody opens a view that does not say who may. Refusals are on record."""
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
+from apps.accounts import origin
 from apps.accounts.access import ASKS_WHO, Denied, is_declared
+from apps.accounts.acts import Act
 from apps.accounts.enrolment import OPEN, must_enrol
 from apps.accounts.models import Session
+from apps.accounts.services import audit
 from apps.accounts.sessions import touch
 from apps.core.htmx import SignInRequiredMiddleware
 from apps.core.problem import problem
@@ -73,3 +77,41 @@ def activity_middleware(
         return response
 
     return middleware
+
+
+class AuditMiddleware:
+    """Tells the audit trail where a request comes from, and what it was refused."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        entered = origin.enter(origin.of_request(request))
+        try:
+            response = self.get_response(request)
+            if response.status_code in REFUSALS and request.resolver_match:
+                needed = getattr(request, "needed", "")
+                note_refusal(request, REFUSALS[response.status_code], needed)
+            return response
+        finally:
+            origin.leave(entered)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+        """Before the page that says no, which names the row."""
+        if isinstance(error, PermissionDenied):
+            note_refusal(request, Act.ACCESS_REFUSED, getattr(error, "missing", ""))
+
+
+# Elsewhere and nowhere give the same answer; whoever tries many addresses is seen here.
+REFUSALS = {403: Act.ACCESS_REFUSED, 404: Act.ACCESS_NOT_FOUND}
+
+
+def note_refusal(request: HttpRequest, act: Act, missing: str = "") -> None:
+    """Once a request, and once a minute of a person and a page: the page, never its address."""
+    if hasattr(request, "refusal"):
+        return
+    match = request.resolver_match
+    page = match.view_name or match.route if match else ""
+    facts = {"method": request.method} | ({"needs": missing} if missing else {})
+    row = audit.record_lately(request.user, act, on=f"page:{page}", facts=facts)
+    request.refusal = row  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ SCORECARDS = ("accounts.view_scorecards",)
 TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
 RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
 OPERATE = "accounts.view_system_status"
+AUDIT = "accounts.view_audit"
 
 STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
 PROMISES = (
@@ -63,7 +64,7 @@ ROLES: Mapping[str, Role] = {
     "finance_approver": Role("Finance approver", TRANSACTIONS),
     "executive": Role("Executive", SCORECARDS),
     "compliance_auditor": Role(
-        "Compliance auditor", (*TRANSACTIONS, OPERATE, *READ_CATALOGUE), works_in_admin=True
+        "Compliance auditor", (*TRANSACTIONS, OPERATE, AUDIT, *READ_CATALOGUE), works_in_admin=True
     ),
     "administrator": Role(
         "Administrator",
@@ -73,6 +74,7 @@ ROLES: Mapping[str, Role] = {
             "accounts.rotate_source_keys",
             "accounts.administer_network",
             OPERATE,
+            AUDIT,
         ),
         works_in_admin=True,
     ),

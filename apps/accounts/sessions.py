@@ -5,7 +5,7 @@ which nothing moves. Both stand in `expire_date`, so an ended session is one tha
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -51,19 +51,19 @@ class SessionStore(DatabaseStore):
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        self.row = super()._get_session_from_db()
+        self.row = super()._get_session_from_db()  # type: ignore[misc]
         return self.row
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Writing a session is no activity: what is known of its times stays."""
-        row: Session = super().create_model_instance(data)
+        row: Any = super().create_model_instance(data)
         now = timezone.now()
         row.user_id = data.get(SESSION_KEY)
         row.address, row.agent = data.get(ADDRESS) or None, data.get(AGENT, "")
         row.started_at = self.row.started_at if self.row else now
         row.last_active_at = self.row.last_active_at if self.row else now
         row.expire_date = ends_at(row)
-        return row
+        return cast(Session, row)
 
 
 def ends_at(row: Session) -> Any:

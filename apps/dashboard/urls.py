@@ -5,7 +5,7 @@ from django.urls import path
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
 from apps.dashboard.views.cell import cell
-from apps.dashboard.views.flow import flow, flow_board
+from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, strip
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import transaction
@@ -17,6 +17,8 @@ urlpatterns = [
     path("flow/", flow, name="flow"),
     path("flow/board/", flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("charts/flow/", flow_charts, name="flow-charts"),
+    path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import DataError, IntegrityError, transaction
 from django.utils.timezone import now
 
+from apps.accounts.services import audit
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
@@ -58,14 +59,12 @@ def fold_journal(*, seconds: float = 5.0, gather: float = 0.0) -> int:
     then moves once, however many folds touched it.
     """
     deadline = time.monotonic() + seconds
-    events, has_gathered = 0, False
+    events = 0
     while time.monotonic() < deadline and (taken := fold_once()):
         events += taken
         if gather and taken < FEW_EVENTS:
-            if has_gathered:
-                break
-            has_gathered = True
             time.sleep(gather)
+            return events + fold_once()
     return events
 
 
@@ -210,6 +209,8 @@ def maintain() -> None:
     forget_quarantine()
     scorecards.drop_old_rollups()
     refresh_spans()
+    audit.seal()
+    audit.log_head()
 
 
 class _MissingDays(Exception):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from apps.accounts.services import audit
 from apps.pipeline import services
 from apps.scorecards import compaction
 from apps.scorecards import services as scorecards
@@ -42,6 +43,7 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(compaction.compact_due, 1.0),
         Duty(services.sweep_due, 1.0),
         Duty(redrive_quarantine, 2.0),
+        Duty(audit.seal, 2.0),
         Duty(scorecards.take_snapshot, 60.0),
         Duty(services.maintain, 3600.0),
     ]

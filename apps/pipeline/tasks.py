@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apps.accounts.services import audit
 from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import redrive_quarantine
@@ -21,6 +22,7 @@ def sweep() -> None:
     services.sweep_due()
     redrive_quarantine()
     compact_due()
+    audit.seal()
 
 
 @shared_task(name="pipeline.maintain")

@@ -14,73 +14,45 @@ import msgspec
 
 from apps.core.db import fetch_all, fetch_one
 from apps.scorecards import histogram
+from apps.scorecards.measures import BACKLOG, MEASURES, WIDE, written
 from apps.scorecards.models import Rollup
 from apps.scorecards.windows import QUARTER_HOUR, Window, floor, pieces, snapped
 
+# What readers show, and what a table shows of it: six columns of twenty, because wide sums are most
+# of the work. Histograms are added up by PostgreSQL and read as text.
+SHOWN = [
+    name
+    for name in MEASURES
+    if not name.startswith("business_latenc") and name not in {"amount_at_risk", "latency_ms"}
+]
+COUNTS_SHOWN = [name for name in SHOWN if name not in WIDE]
+GLANCED = [*("events", "started", "met", "breached", "latencies", "latency_histogram")]
+
 # The rows of a window: a few ranges of the primary key, see `windows.pieces`, and what waits for
 # them: minutes for the deltas, everything larger for the quarter-hours too.
-ROWS = """
+FLOW = """
 WITH counted AS (
-    SELECT r.workflow_id, r.facility_id, r.events, r.started, r.settled, r.completed, r.failed,
-           r.dead_lettered, r.retried, r.manual_touches, r.met, r.breached, r.excluded,
-           r.business_met, r.business_breached, r.business_excluded, r.amount_started,
-           r.amount_settled, r.amount_completed, r.latencies, r.latency_histogram
+    SELECT workflow_id, facility_id, {measures}
       FROM unnest(%(grains)s::smallint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
            AS piece (grain, starts_at, ends_at)
       JOIN scorecards_rollup AS r ON r.grain = piece.grain
        AND r.bucket >= piece.starts_at AND r.bucket < piece.ends_at
-     WHERE r.workflow_id = ANY(%(workflow_ids)s) AND r.facility_id = ANY(%(facility_ids)s)
+     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
      UNION ALL
-    SELECT workflow_id, facility_id, events, started, settled, completed, failed,
-           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
-           business_breached, business_excluded, amount_started, amount_settled,
-           amount_completed, latencies, latency_histogram
+    SELECT workflow_id, facility_id, {measures}
       FROM scorecards_quarterdelta
      WHERE bucket >= %(blocks_start)s AND bucket < %(blocks_end)s
        AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
      UNION ALL
-    SELECT workflow_id, facility_id, events, started, settled, completed, failed,
-           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
-           business_breached, business_excluded, amount_started, amount_settled,
-           amount_completed, latencies, latency_histogram
+    SELECT workflow_id, facility_id, {measures}
       FROM scorecards_rollupdelta
      WHERE bucket >= %(start)s AND bucket < %(end)s
        AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+), flow AS (
+    SELECT workflow_id, facility_id, {sums} FROM counted GROUP BY 1, 2
 ), """
-
-# What a table shows: six columns of twenty, because wide sums are most of the work.
-GLANCED = """flow AS (
-    SELECT workflow_id, facility_id, sum(events)::bigint AS events,
-           sum(started)::bigint AS started, sum(met)::bigint AS met,
-           sum(breached)::bigint AS breached, sum(latencies)::bigint AS latencies,
-           sum(latency_histogram) AS latency_histogram
-      FROM counted GROUP BY 1, 2
-), """
-
-# Everything there is.
-COUNTED = """flow AS (
-    SELECT workflow_id, facility_id,
-           sum(events)::bigint AS events,
-           sum(started)::bigint AS started,
-           sum(settled)::bigint AS settled,
-           sum(completed)::bigint AS completed,
-           sum(failed)::bigint AS failed,
-           sum(dead_lettered)::bigint AS dead_lettered,
-           sum(retried)::bigint AS retried,
-           sum(manual_touches)::bigint AS manual_touches,
-           sum(met)::bigint AS met,
-           sum(breached)::bigint AS breached,
-           sum(excluded)::bigint AS excluded,
-           sum(business_met)::bigint AS business_met,
-           sum(business_breached)::bigint AS business_breached,
-           sum(business_excluded)::bigint AS business_excluded,
-           sum(amount_started)::bigint AS amount_started,
-           sum(amount_settled)::bigint AS amount_settled,
-           sum(amount_completed)::bigint AS amount_completed,
-           sum(latencies)::bigint AS latencies,
-           sum(latency_histogram) AS latency_histogram
-      FROM counted GROUP BY 1, 2
-), """
+FLOW_SHOWN = written(FLOW, SHOWN)
+FLOW_GLANCED = written(FLOW, GLANCED)
 
 # What is open now. The oldest is one probe of the partial index transaction_open per cell.
 BACKLOG_NOW = """standing AS (
@@ -165,84 +137,51 @@ SELECT NULL, NULL, COALESCE(sum(events), 0)::bigint, COALESCE(sum(started), 0)::
   FROM line
 """
 
-CELLS = """cell AS (
+CELLS = written(
+    """cell AS (
     SELECT * FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
 )
-SELECT workflow_id, facility_id,
-       COALESCE(events, 0) AS events, COALESCE(started, 0) AS started,
-       COALESCE(settled, 0) AS settled, COALESCE(completed, 0) AS completed,
-       COALESCE(failed, 0) AS failed, COALESCE(dead_lettered, 0) AS dead_lettered,
-       COALESCE(retried, 0) AS retried, COALESCE(manual_touches, 0) AS manual_touches,
-       COALESCE(met, 0) AS met, COALESCE(breached, 0) AS breached,
-       COALESCE(excluded, 0) AS excluded, COALESCE(business_met, 0) AS business_met,
-       COALESCE(business_breached, 0) AS business_breached,
-       COALESCE(business_excluded, 0) AS business_excluded,
-       COALESCE(amount_started, 0) AS amount_started,
-       COALESCE(amount_settled, 0) AS amount_settled,
-       COALESCE(amount_completed, 0) AS amount_completed, COALESCE(latencies, 0) AS latencies,
-       COALESCE(latency_histogram, 0)::text AS latency_histogram, COALESCE(open, 0) AS open,
-       COALESCE(overdue, 0) AS overdue, COALESCE(business_overdue, 0) AS business_overdue,
-       COALESCE(troubled, 0) AS troubled, COALESCE(amount_open, 0) AS amount_open,
-       COALESCE(amount_at_risk, 0) AS amount_at_risk, oldest::float8 AS oldest
+SELECT workflow_id, facility_id, {zeroed}, oldest::float8 AS oldest,
+       COALESCE(latency_histogram, 0)::text AS latency_histogram
   FROM cell
-"""
+""",
+    [*COUNTS_SHOWN, *BACKLOG],
+)
 
 # The rows of one grain, as they are, with the deltas of the same bucket. Days are facility-local.
 # A delta holds only what changed: until it is compacted, a new bucket has nulls beside it.
-SERIES = """
+SERIES = written(
+    """
 WITH piece AS (
     SELECT * FROM unnest(%(facilities)s::integer[], %(zones)s::text[], %(starts)s::timestamptz[],
                          %(ends)s::timestamptz[]) AS piece (facility_id, zone, starts_at, ends_at)
 ), counted AS (
-    SELECT bucket, workflow_id, facility_id, events, started, settled, completed, failed,
-           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
-           business_breached, business_excluded, amount_started, amount_settled, amount_completed,
-           latencies, latency_histogram
+    SELECT bucket, workflow_id, facility_id, {measures}
       FROM scorecards_rollup
      WHERE grain = %(grain)s AND bucket >= %(start)s AND bucket < %(end)s
      UNION ALL
     SELECT CASE %(grain)s WHEN 2 THEN date_bin('1 hour', bucket, 'epoch')
                 ELSE date_trunc('day', bucket AT TIME ZONE zone) AT TIME ZONE zone END,
-           workflow_id, facility_id, events, started, settled, completed, failed,
-           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
-           business_breached, business_excluded, amount_started, amount_settled, amount_completed,
-           latencies, latency_histogram
+           workflow_id, facility_id, {measures}
       FROM scorecards_quarterdelta JOIN piece USING (facility_id)
      WHERE %(grain)s > 1
      UNION ALL
     SELECT CASE %(grain)s WHEN 1 THEN bucket WHEN 2 THEN date_bin('1 hour', bucket, 'epoch')
                 ELSE date_trunc('day', bucket AT TIME ZONE zone) AT TIME ZONE zone END,
-           workflow_id, facility_id, events, started, settled, completed, failed,
-           dead_lettered, retried, manual_touches, met, breached, excluded, business_met,
-           business_breached, business_excluded, amount_started, amount_settled, amount_completed,
-           latencies, latency_histogram
+           workflow_id, facility_id, {measures}
       FROM scorecards_rollupdelta JOIN piece USING (facility_id)
+), added AS (
+    SELECT bucket, workflow_id, facility_id, {sums}
+      FROM counted JOIN piece USING (facility_id)
+     WHERE bucket >= starts_at AND bucket < ends_at AND workflow_id = ANY(%(workflow_ids)s)
+     GROUP BY 1, 2, 3
 )
-SELECT bucket, workflow_id, facility_id,
-       COALESCE(sum(events), 0)::bigint AS events,
-       COALESCE(sum(started), 0)::bigint AS started,
-       COALESCE(sum(settled), 0)::bigint AS settled,
-       COALESCE(sum(completed), 0)::bigint AS completed,
-       COALESCE(sum(failed), 0)::bigint AS failed,
-       COALESCE(sum(dead_lettered), 0)::bigint AS dead_lettered,
-       COALESCE(sum(retried), 0)::bigint AS retried,
-       COALESCE(sum(manual_touches), 0)::bigint AS manual_touches,
-       COALESCE(sum(met), 0)::bigint AS met,
-       COALESCE(sum(breached), 0)::bigint AS breached,
-       COALESCE(sum(excluded), 0)::bigint AS excluded,
-       COALESCE(sum(business_met), 0)::bigint AS business_met,
-       COALESCE(sum(business_breached), 0)::bigint AS business_breached,
-       COALESCE(sum(business_excluded), 0)::bigint AS business_excluded,
-       COALESCE(sum(amount_started), 0)::bigint AS amount_started,
-       COALESCE(sum(amount_settled), 0)::bigint AS amount_settled,
-       COALESCE(sum(amount_completed), 0)::bigint AS amount_completed,
-       COALESCE(sum(latencies), 0)::bigint AS latencies,
-       COALESCE(sum(latency_histogram), 0)::text AS latency_histogram
-  FROM counted JOIN piece USING (facility_id)
- WHERE bucket >= starts_at AND bucket < ends_at AND workflow_id = ANY(%(workflow_ids)s)
- GROUP BY 1, 2, 3
- ORDER BY 1, 2, 3
-"""
+SELECT bucket, workflow_id, facility_id, {counts}, latency_histogram::text AS latency_histogram
+  FROM added ORDER BY 1, 2, 3
+""",
+    SHOWN,
+    counts=", ".join(COUNTS_SHOWN),
+)
 
 # One state of all figures: rollups change with the revision, and until it changes again deltas can
 # only become more. What waits in the journal says how far the figures reach: its keys are ordered
@@ -404,13 +343,13 @@ class SilentCell:
 
 def glance(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> Scorecards:
     """What a table shows of these facilities (id -> time zone) and workflows, with its sums."""
-    statement = ROWS + GLANCED + _backlog(window) + GLANCES
+    statement = FLOW_GLANCED + _backlog(window) + GLANCES
     return Scorecards.of(fetch_all(statement, _params(zones, workflow_ids, window), row=Glance))
 
 
 def cells(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> list[Cell]:
     """Everything known of every cell that was ever used, in no order."""
-    statement = ROWS + COUNTED + _backlog(window) + CELLS
+    statement = FLOW_SHOWN + _backlog(window) + CELLS
     return fetch_all(statement, _params(zones, workflow_ids, window), row=Cell)
 
 

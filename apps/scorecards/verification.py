@@ -14,24 +14,13 @@ from typing import LiteralString
 
 from django.db import transaction
 from django.utils.timezone import now
-from psycopg import sql
 
 from apps.core.db import execute, fetch_all, fetch_one, fetch_value
-from apps.scorecards.compaction import COMPACT_BLOCKS, COMPACT_MINUTES
+from apps.scorecards.compaction import compact
+from apps.scorecards.measures import BACKLOG, MEASURES, written
 from apps.scorecards.services import HOUR_DAYS, MINUTE_DAYS
 from apps.scorecards.windows import QUARTER_HOUR, ceil, floor
 
-MEASURES: list[LiteralString] = [
-    *("events", "started", "settled", "completed", "failed", "dead_lettered", "retried"),
-    *("manual_touches", "met", "breached", "excluded"),
-    *("business_met", "business_breached", "business_excluded"),
-    *("amount_started", "amount_settled", "amount_completed", "amount_at_risk"),
-    *("latencies", "latency_ms", "latency_histogram"),
-    *("business_latencies", "business_latency_ms", "business_latency_histogram"),
-]
-BACKLOG: list[LiteralString] = [
-    *("open", "overdue", "business_overdue", "troubled", "amount_open", "amount_at_risk")
-]
 # The largest block: a span between two of its boundaries holds whole cells of every grain.
 SPAN = timedelta(days=8)
 # More are of no use to anybody who reads them; all are mended.
@@ -242,8 +231,7 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
     with _compaction_held(), transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         execute(ALLOW_MEMORY)
-        execute(COMPACT_MINUTES)
-        execute(COMPACT_BLOCKS)
+        compact()
         execute(MAKE_TABLES)
         for first, last in _spans(start, end):
             _compare(first, last)
@@ -256,7 +244,10 @@ def verify(*, start: datetime, end: datetime, heal: bool = False) -> list[Differ
 
 @contextmanager
 def _compaction_held() -> Iterator[None]:
-    """Hold the compaction's turn across transactions: a snapshot with nothing in motion."""
+    """Hold the compaction's turn across transactions: a snapshot with nothing in motion.
+
+    The session that holds it may take it again, for its own compaction.
+    """
     fetch_value(HOLD_COMPACTION)
     try:
         yield
@@ -308,25 +299,18 @@ def _mend() -> None:
 
 def _with(statement: LiteralString, names: Sequence[LiteralString]) -> LiteralString:
     """The statement with these measures written out where it names them."""
-    parts = {
-        "measures": _each("{0}", names),
-        "sums": _each("COALESCE(sum({0}), 0) AS {0}", names),
-        "differences": _each("COALESCE(e.{0}, 0) - COALESCE(a.{0}, 0)", names),
-        "expected": _each("COALESCE(e.{0}, 0)", names),
-        "actual": _each("COALESCE(a.{0}, 0)", names),
-        "additions": _each("{0} = r.{0} + excluded.{0}", names),
-        "cells": _told(MEASURES),
-        "backlog": _told(BACKLOG),
-    }
-    return sql.SQL(statement).format(**parts).as_string()
+    return written(
+        statement,
+        names,
+        differences=", ".join(f"COALESCE(e.{name}, 0) - COALESCE(a.{name}, 0)" for name in names),
+        expected=", ".join(f"COALESCE(e.{name}, 0)" for name in names),
+        actual=", ".join(f"COALESCE(a.{name}, 0)" for name in names),
+        cells=_told(MEASURES),
+        backlog=_told(BACKLOG),
+    )
 
 
-def _each(pattern: LiteralString, names: Sequence[LiteralString]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.SQL(pattern).format(sql.Identifier(name)) for name in names)
-
-
-def _told(names: Sequence[LiteralString]) -> sql.Composed:
-    pattern = sql.SQL("({}, d.{}::numeric, COALESCE(a.{}, 0)::numeric)")
-    return sql.SQL(", ").join(
-        pattern.format(sql.Literal(name), *2 * [sql.Identifier(name)]) for name in names
+def _told(names: Sequence[LiteralString]) -> LiteralString:
+    return ", ".join(
+        f"('{name}', d.{name}::numeric, COALESCE(a.{name}, 0)::numeric)" for name in names
     )

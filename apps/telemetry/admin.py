@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from apps.accounts.access import facilities_to_administer
 from apps.accounts.admin.scope import InScope
-from apps.telemetry.access import covers_everything
+from apps.telemetry.access import covers_everything, person
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.queries import keys_within, sources_within
 from apps.telemetry.services.keys import revoke_key
@@ -105,7 +105,8 @@ class SourceKeyAdmin(ForThoseWhoRotateKeys, InScope):
     @admin.action(description="Revoke the selected keys now", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[SourceKey]) -> None:
         live = keys.select_related("source")
-        ended = sum(revoke_key(source=key.source.code, prefix=key.prefix) for key in live)
+        by = person(request)
+        ended = sum(revoke_key(source=key.source.code, prefix=key.prefix, by=by) for key in live)
         self.message_user(request, f"{ended} key(s) revoked.")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -213,6 +213,9 @@ def create_database(where: Place) -> None:
 
 
 def redis_command(where: Place) -> Command:
+    # Valkey goes on without one that it cannot overwrite, as one of another account, and then
+    # nobody knows its pid.
+    (where.redis / "redis.pid").unlink(missing_ok=True)
     argv = [
         str(redis_binary(where)),
         *("--port", "0", "--unixsocket", str(where.redis_socket), "--unixsocketperm", "700"),

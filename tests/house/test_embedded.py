@@ -86,7 +86,11 @@ def test_a_pid_file_that_names_somebody_else_is_no_obstacle(var: Path):
 
     assert servers.postgres_pid(where) is None
     embedded.start(where)
-    assert servers.postgres_pid(where) not in (None, os.getpid())
+    pids = [server.pid(where) for server in embedded.SERVERS]
+    assert not {None, os.getpid()} & set(pids)
+
+    embedded.stop(where)
+    assert not any(servers.is_running(pid, "") for pid in pids)
 
 
 def test_a_zombie_counts_as_ended(var: Path):

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import connection
 
 from apps.scorecards import compaction
+from apps.scorecards.measures import BACKLOG, MEASURES
 from apps.scorecards.models import Backlog, Rollup
-from apps.scorecards.verification import BACKLOG, MEASURES
 from apps.telemetry.models import Transaction
 from tests.pipeline.network import Network
 from tests.pipeline.oracle import Judged, Rules

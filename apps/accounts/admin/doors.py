@@ -39,5 +39,5 @@ def password(request: HttpRequest, extra_context: object = None) -> HttpResponse
     return redirect("account_change_password")
 
 
-admin.site.login = sign_in  # type: ignore[method-assign,assignment]
+admin.site.login = sign_in  # type: ignore[method-assign]
 admin.site.password_change = password  # type: ignore[method-assign,assignment]

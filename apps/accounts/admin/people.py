@@ -1,6 +1,6 @@
 """People, their roles, facilities and tokens in Django's admin."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -9,9 +9,9 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import ForeignKey, QuerySet
 from django.forms import HiddenInput
 from django.http import HttpRequest
-from django.utils.timezone import now
 
 from apps.accounts.models import ApiToken, FacilityGroupGrant, FacilityUserGrant, User
+from apps.accounts.services import revoke_tokens
 
 
 class GrantInline(admin.TabularInline):
@@ -123,5 +123,9 @@ class ApiTokenAdmin(admin.ModelAdmin):
 
     @admin.action(description="Revoke the selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        count = queryset.filter(revoked_at=None).update(revoked_at=now())
+        live = queryset.filter(revoked_at=None).select_related("user")
+        count = sum(
+            revoke_tokens(user=token.user, prefix=token.prefix, by=cast(User, request.user))
+            for token in live
+        )
         self.message_user(request, f"{count} revoked.")

@@ -32,6 +32,6 @@ def _reseal(factor: Authenticator) -> bool:
 @transaction.atomic
 def reset_factors(*, user: User) -> int:
     """Take all of a person's second factors away, for who lost them; their sessions end."""
-    count, _ = Authenticator.objects.filter(user=user).delete()
+    count: int = Authenticator.objects.filter(user=user).delete()[0]
     end_sessions(user=user)
     return count

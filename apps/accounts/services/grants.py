@@ -7,8 +7,10 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
-from apps.accounts.models import User
+from apps.accounts.acts import Act
+from apps.accounts.models import FacilityGroupGrant, FacilityUserGrant, User
 from apps.accounts.roles import ROLES
+from apps.accounts.services import audit
 from apps.catalog.models import Facility
 
 VIEW_FACILITY = "catalog.view_facility"
@@ -31,11 +33,34 @@ def ensure_roles(registry: Any = installed) -> None:
         group.permissions.set(known[name] for name in role.permissions if name in known)
 
 
-def grant_facility(*, to: User | Group, facility: Facility) -> None:
+def grant_facility(*, to: User | Group, facility: Facility, by: User | None = None) -> None:
     """Let a person or a group see a facility and everything below it."""
-    assign_perm(VIEW_FACILITY, to, facility)
+    if not _holds(to, facility):
+        assign_perm(VIEW_FACILITY, to, facility)
+        audit.record(by, Act.FACILITY_GRANTED, **_about(to, facility))
 
 
-def revoke_facility(*, of: User | Group, facility: Facility) -> None:
+def revoke_facility(*, of: User | Group, facility: Facility, by: User | None = None) -> None:
     """Take that back; grants further up or down stay."""
-    remove_perm(VIEW_FACILITY, of, facility)
+    if _holds(of, facility):
+        remove_perm(VIEW_FACILITY, of, facility)
+        audit.record(by, Act.FACILITY_REVOKED, **_about(of, facility))
+
+
+def _holds(holder: User | Group, facility: Facility) -> bool:
+    codename = VIEW_FACILITY.partition(".")[2]
+    grants = (
+        FacilityUserGrant.objects.filter(user=holder)
+        if isinstance(holder, User)
+        else FacilityGroupGrant.objects.filter(group=holder)
+    )
+    return grants.filter(content_object=facility, permission__codename=codename).exists()
+
+
+def _about(holder: User | Group, facility: Facility) -> dict[str, Any]:
+    kind = "user" if isinstance(holder, User) else "group"
+    return {
+        "on": f"{kind}:{holder.pk}",
+        "facility": facility,
+        "facts": {"facility": facility.code},
+    }

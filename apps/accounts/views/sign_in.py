@@ -13,11 +13,9 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import needs
-from apps.accounts.acts import Act
 from apps.accounts.enrolment import open_before_enrolment
 from apps.accounts.forms import SignInForm
 from apps.accounts.oidc import ask_provider, take_answer
-from apps.accounts.services.audit import record
 
 
 class SignIn(LoginView):
@@ -58,12 +56,7 @@ second_factor = login_not_required(SecondFactor.as_view())
 sign_in_by_passkey = login_not_required(PasskeySignIn.as_view())
 
 
-@require_POST
-@open_before_enrolment
-@needs()
-def sign_out(request: HttpRequest) -> HttpResponseBase:
-    record(request.user, Act.SIGNED_OUT)
-    return LogoutView.as_view()(request)
+sign_out = require_POST(open_before_enrolment(needs()(LogoutView.as_view())))
 
 
 @login_not_required

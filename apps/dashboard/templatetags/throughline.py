@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.dashboard import wording
+from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
 from apps.dashboard.navigation import Link, navigation
 from apps.dashboard.scope import SITES, scope_of
@@ -42,6 +43,12 @@ def facility_scope(context: dict[str, Any]) -> dict[str, Any]:
     scope = scope_of(context["request"])
     sites = [place for place in scope.places if place.kind in SITES]
     return {"sites": len(sites), "only": sites[0] if len(sites) == 1 else None}
+
+
+@register.inclusion_tag("dashboard/_chart.html")
+def figure(chart: Chart) -> dict[str, Any]:
+    """A chart with everything that stands in for it."""
+    return {"chart": chart}
 
 
 @register.filter

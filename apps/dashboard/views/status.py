@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
-from apps.core.htmx import render_page, unless_unchanged
+from apps.core.htmx import render_page
 from apps.dashboard import status as system
 
 
@@ -14,5 +14,4 @@ from apps.dashboard import status as system
 def status(request: HttpRequest) -> HttpResponse:
     """How the product itself runs."""
     context = {"picture": system.picture(now=timezone.now())}
-    page = render_page(request, "dashboard/status.html", "dashboard/_status.html", context)
-    return unless_unchanged(request, page)
+    return render_page(request, "dashboard/status.html", "dashboard/_status.html", context)

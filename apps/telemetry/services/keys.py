@@ -14,6 +14,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from apps.accounts.acts import Act
+from apps.accounts.models import User
+from apps.accounts.services import audit
 from apps.catalog.models import Facility, System
 from apps.core.db import execute, fetch_all
 from apps.telemetry.models import Source, SourceKey
@@ -134,6 +137,7 @@ def issue_key(
     facilities: Sequence[str] = (),
     expires_at: datetime | None = None,
     sign: bool = False,
+    by: User | None = None,
 ) -> IssuedKey:
     """Make a key for a source, and the source itself if it is new."""
     prefix = "src_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
@@ -146,6 +150,8 @@ def issue_key(
         facility_ids=_facility_ids(facilities),
         expires_at=expires_at,
     )
+    facts = {"source": source, "facilities": len(key.facility_ids), "signs": sign}
+    audit.record(by, Act.KEYS_ISSUED, on=f"key:{prefix}", facts=facts)
     return IssuedKey(key, bearer, signing_secret(prefix))
 
 
@@ -168,11 +174,15 @@ def _facility_ids(codes: Sequence[str]) -> list[int]:
     return sorted(known.values())
 
 
-def revoke_key(*, source: str, prefix: str) -> bool:
+@transaction.atomic
+def revoke_key(*, source: str, prefix: str, by: User | None = None) -> bool:
     """End a key of a source now; whether there was a live one to end."""
     live = SourceKey.objects.filter(source__code=source, prefix=prefix, revoked_at__isnull=True)
     _known.pop(prefix, None)
-    return bool(live.update(revoked_at=Now()))
+    ended = bool(live.update(revoked_at=Now()))
+    if ended:
+        audit.record(by, Act.KEYS_REVOKED, on=f"key:{prefix}", facts={"source": source})
+    return ended
 
 
 def touch_key(sender: Sender) -> None:

@@ -13,7 +13,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+from apps.accounts.acts import Act
 from apps.accounts.models import User
+from apps.accounts.services import audit
 from apps.core.db import execute, fetch_all, fetch_value
 from apps.core.doorbell import ring
 from apps.telemetry.canonical import CanonicalEvent
@@ -55,6 +57,10 @@ UPDATE telemetry_quarantine q
 """
 
 REDRIVE_AT_ONCE = 500
+RESOLVED_BY = {
+    Quarantine.State.RESUBMITTED: Act.QUARANTINE_RESUBMITTED,
+    Quarantine.State.DISCARDED: Act.QUARANTINE_DISCARDED,
+}
 # Characters of why an event was given up.
 SHORTEST_REASON, LONGEST_REASON = 5, 500
 
@@ -105,8 +111,10 @@ def resubmit(
         facility_ids=_common(item.view.get("scope"), facilities),
     )
     event = _rebuild(merge(item.view.get("event", {}), changes), item.view, names)
-    reason = f"Changed: {', '.join(_pointers(changes)) or 'nothing'}"
-    _resolve_item(item, Quarantine.State.RESUBMITTED, by, reason)
+    changed = list(_pointers(changes))
+    reason = f"Changed: {', '.join(changed) or 'nothing'}"
+    facts = {"code": item.code, "changed": changed}
+    _resolve_item(item, Quarantine.State.RESUBMITTED, by, reason, facts)
     batch = journal_in_full(source_id=item.source_id, events=[event], scope=names.scope)
     if batch is None:
         raise Refused(
@@ -116,9 +124,10 @@ def resubmit(
     return batch
 
 
+@transaction.atomic
 def discard(*, item: Quarantine, reason: str, by: User) -> None:
     """Give an event up; the reason stays."""
-    _resolve_item(item, Quarantine.State.DISCARDED, by, reason)
+    _resolve_item(item, Quarantine.State.DISCARDED, by, reason, {"code": item.code})
 
 
 def redrive_quarantine() -> int:
@@ -199,13 +208,17 @@ def _rebuild(document: Any, view: Mapping[str, Any], names: Directory) -> Canoni
     return resolve(understand(document), names, kept)
 
 
-def _resolve_item(item: Quarantine, state: Quarantine.State, by: User, reason: str) -> None:
+def _resolve_item(
+    item: Quarantine, state: Quarantine.State, by: User, reason: str, facts: Mapping[str, Any]
+) -> None:
     """The WHERE clause, not a lock, decides who wins a race."""
     won = Quarantine.objects.filter(pk=item.pk, state=Quarantine.State.OPEN).update(
         state=state, resolved_at=Now(), resolved_by=by, reason=reason[:LONGEST_REASON]
     )
     if not won:
         raise AlreadyResolved
+    act = RESOLVED_BY[state]
+    audit.record(by, act, on=f"quarantine:{item.pk}", facility=item.facility_id, facts=facts)
 
 
 def _common(scope: Sequence[int] | None, facilities: Sequence[int]) -> list[int]:
