@@ -1,10 +1,12 @@
-"""The form to sign in with a local account."""
+"""Forms of local accounts: to sign in, and to ask for a new password."""
 
 from typing import Any
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import LoginForm, ResetPasswordForm
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
+
+from apps.accounts.models import User
 
 
 class SignInForm(LoginForm):
@@ -24,3 +26,13 @@ class SignInForm(LoginForm):
         """The refusal names the account by neither field."""
         self.cleaned_data["login"] = self.cleaned_data.get("username", "")
         return super().clean()
+
+
+class ForgottenForm(ResetPasswordForm):
+    """Whom the address belongs to is what the administrators entered; nobody else enters any."""
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        found = User.objects.filter(email__iexact=email, is_active=True)
+        self.users = [user for user in found if user.has_usable_password()]
+        return email

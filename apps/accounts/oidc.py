@@ -8,6 +8,8 @@ import hashlib
 import logging
 import secrets
 import time
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import jwt
@@ -22,6 +24,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
+from requests import RequestException
 
 from apps.accounts.acts import Act
 from apps.accounts.models import User
@@ -98,6 +101,21 @@ class Callback(OAuth2CallbackView):
         return state, response
 
 
+def reachable(view: Callable[[HttpRequest], HttpResponseBase]) -> Any:
+    """A provider that is away, or no provider at all, is a page that says so."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest) -> HttpResponseBase:
+        try:
+            return view(request)
+        except (RequestException, KeyError) as error:
+            log.warning("single sign-on cannot be reached: %s", type(error).__name__)
+            return refused(request, Refusal.BROKEN)
+
+    return wrapper
+
+
+@reachable
 def ask_provider(request: HttpRequest) -> HttpResponseBase:
     """Lead to the provider; `again` has it ask for the password even of who is signed in there."""
     provider = get_adapter().get_provider(request, PROVIDER)
@@ -111,6 +129,7 @@ def ask_provider(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+@reachable
 def take_answer(request: HttpRequest) -> HttpResponseBase:
     response: HttpResponseBase = Callback.adapter_view(Adapter(request, PROVIDER))(request)
     return response

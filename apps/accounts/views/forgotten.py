@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.accounts.acts import Act
+from apps.accounts.forms import ForgottenForm
 from apps.accounts.services.audit import record
 
 
@@ -42,7 +43,9 @@ def by_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     return login_not_required(wrapper)
 
 
-ask = by_mail(PasswordResetView.as_view(template_name="accounts/reset_ask.html"))
+ask = by_mail(
+    PasswordResetView.as_view(template_name="accounts/reset_ask.html", form_class=ForgottenForm)
+)
 sent = by_mail(PasswordResetDoneView.as_view(template_name="accounts/reset_sent.html"))
 # Administrators hand out such links as well, so these are open without mail.
 choose = login_not_required(Choose.as_view())
