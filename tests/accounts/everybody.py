@@ -69,6 +69,15 @@ class Place:
             "mfa_edit_webauthn": ["0"],
             "mfa_remove_webauthn": ["0"],
             "account_reset_password_from_key": ["1", "nobodys-key"],
+            "dashboard:flow-table": ["csv"],
+            "dashboard:cell-table": [
+                "flow_1",
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what],
+                "csv",
+            ],
+            "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
+            "telemetry:quarantine-table": ["csv"],
+            "telemetry:sources-table": ["csv"],
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
         }

@@ -67,6 +67,15 @@ GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:flow-table          own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:cell-table          own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:cell-table          other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:cell-table          no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:events-table        own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:events-table        other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:events-table        no   404 404 404 404 404 403 404 403 403  302  302
+GET  telemetry:quarantine-table    own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:sources-table       own  403 403 200 403 403 403 403 403 403  302  302
 GET  dashboard:flow-charts         own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          other 404 404 404 404 404 404 404 403 403 302  302
@@ -120,6 +129,7 @@ POST accounts:stay                 own  204 204 204 204 204 204 204 204 204  302
 GET  accounts:end-session          other 405 405 405 405 405 405 405 405 405 302  302
 POST accounts:end-session          other 404 404 404 404 404 404 404 404 404 302  302
 POST accounts:end-session          no   404 404 404 404 404 404 404 404 404  302  302
+GET  dashboard:keys                own  200 200 200 200 200 200 200 200 200  302  302
 GET  dashboard:sign-out            own  405 405 405 405 405 405 405 405 405  302  302
 POST dashboard:sign-out            own  302 302 302 302 302 302 302 302 302  302  302
 GET  admin:index                   own  302 302 200 200 302 302 200 200 302  302  302

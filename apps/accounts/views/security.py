@@ -12,6 +12,7 @@ from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.internal.auth import begin_registration
 from allauth.mfa.webauthn.views import AddWebAuthnView, EditWebAuthnView, RemoveWebAuthnView
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -26,6 +27,7 @@ from apps.accounts.models import User
 from apps.accounts.services.audit import record
 from apps.accounts.services.sessions import end_sessions, live_sessions
 
+KINDS = {"app": "The authenticator app", "passkey": "The passkey"}
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -68,6 +70,7 @@ class Password(PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
         record(self.request.user, Act.PASSWORD_CHANGED)
+        messages.success(self.request, "Your password is changed. Your other sessions ended.")
         return response
 
 
@@ -122,6 +125,7 @@ class RemovePasskey(RemoveWebAuthnView):
 def enrolled(request: HttpRequest, kind: str, response: HttpResponse) -> HttpResponse:
     request.session[ENROLLED] = True
     record(request.user, Act.FACTOR_ADDED, facts={"kind": kind})
+    messages.success(request, f"{KINDS[kind]} is set up.")
     return response
 
 
@@ -130,6 +134,7 @@ def disenrolled(request: HttpRequest, kind: str, response: HttpResponse) -> Http
     request.session.pop(ENROLLED, None)
     end_sessions(user=signed_in(request), keep=request.session.session_key)
     record(request.user, Act.FACTOR_REMOVED, facts={"kind": kind})
+    messages.success(request, f"{KINDS[kind]} is removed. Your other sessions ended.")
     return response
 
 

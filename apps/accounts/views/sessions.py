@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -52,6 +53,7 @@ def end(request: HttpRequest, handle: str) -> HttpResponse:
     if not end_session(user=signed_in(request), handle=handle):
         raise Http404
     record(request.user, Act.SESSION_ENDED)
+    messages.success(request, "The session is ended.")
     return redirect("accounts:sessions")
 
 
@@ -60,6 +62,7 @@ def end(request: HttpRequest, handle: str) -> HttpResponse:
 def end_others(request: HttpRequest) -> HttpResponse:
     count = end_sessions(user=signed_in(request), keep=request.session.session_key)
     record(request.user, Act.SESSION_ENDED, facts={"sessions": count})
+    messages.success(request, "All your other sessions are ended.")
     return redirect("accounts:sessions")
 
 
