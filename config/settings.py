@@ -4,7 +4,6 @@ Safe by default: without secrets nothing starts, and cookies, redirects and HSTS
 THROUGHLINE_HTTPS=0 says that this instance is reached over plain http on its own machine.
 """
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -158,11 +157,8 @@ AUTHENTICATION_BACKENDS = [
 # guardian would add an active account of this name, which could be granted facilities.
 ANONYMOUS_USER_NAME = None
 PASSWORD_HASHERS = [
-    *(
-        ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-        if importlib.util.find_spec("argon2")
-        else []
-    ),
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    # For those that were made before; the next sign-in makes them anew.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
