@@ -15,7 +15,7 @@ DROP TABLE accounts_cache;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_audit_trail")]
+    dependencies = [("accounts", "0006_exports")]
 
     operations = [
         migrations.CreateModel(
