@@ -196,11 +196,11 @@ THROUGHLINE_MFA_ROLES = chosen(
 THROUGHLINE_MFA_KEYS = keys("THROUGHLINE_MFA_KEYS")
 # Whether the provider of single sign-on asks for two factors by itself.
 THROUGHLINE_OIDC_IS_MFA = flag("THROUGHLINE_OIDC_IS_MFA")
-THROUGHLINE_OIDC = oidc()
+SINGLE_SIGN_ON = oidc()
 SOCIALACCOUNT_ADAPTER = "apps.accounts.oidc.SocialAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
-SOCIALACCOUNT_PROVIDERS = providers(THROUGHLINE_OIDC)
+SOCIALACCOUNT_PROVIDERS = providers(SINGLE_SIGN_ON)
 
 ACCOUNT_ADAPTER = "apps.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}

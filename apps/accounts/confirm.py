@@ -108,7 +108,7 @@ def question(request: HttpRequest) -> dict[str, Any]:
         "by_password": user.has_usable_password(),
         "by_code": bool(types - {Authenticator.Type.WEBAUTHN}),
         "passkey": begin_authentication(user) if has_passkey else None,
-        "by_provider": not (user.has_usable_password() or types) and settings.THROUGHLINE_OIDC,
+        "by_provider": not (user.has_usable_password() or types) and settings.SINGLE_SIGN_ON,
         "errors": [error for form in refused.values() for errors in form.errors.values()
                    for error in errors],
         "typed": list(typed(request)),

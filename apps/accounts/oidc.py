@@ -56,7 +56,7 @@ class Adapter(OpenIDConnectOAuth2Adapter):
 
     def verified(self, app: Any, id_token: str) -> dict[str, Any]:
         """The claims, if key, issuer, audience, times and nonce are all as they must be."""
-        if self.openid_config["issuer"] != settings.THROUGHLINE_OIDC["issuer"]:
+        if self.openid_config["issuer"] != settings.SINGLE_SIGN_ON["issuer"]:
             raise OAuth2Error("another issuer")
         try:
             keys = jwt.PyJWKClient(self.openid_config["jwks_uri"], timeout=FETCH_SECONDS)
@@ -180,7 +180,7 @@ def is_ours(exception: Any) -> bool:
 def person_of(claims: dict[str, Any]) -> User | None:
     """The one open account that these claims name for certain, if it has no other sign-in yet."""
     found = User.objects.filter(is_active=True, is_superuser=False)
-    claim = settings.THROUGHLINE_OIDC["username_claim"]
+    claim = settings.SINGLE_SIGN_ON["username_claim"]
     if claim:
         found = found.filter(username__iexact=claims.get(claim) or "")
     elif claims.get("email_verified") is True and claims.get("email"):

@@ -51,8 +51,8 @@ def sso(provider: str, settings, monkeypatch) -> Callable[..., None]:
                 "NAME": "Quillhaven SSO", **more}  # fmt: skip
         for name, value in said.items():
             monkeypatch.setenv(f"THROUGHLINE_OIDC_{name}", value)
-        settings.THROUGHLINE_OIDC = oidc()
-        settings.SOCIALACCOUNT_PROVIDERS = providers(settings.THROUGHLINE_OIDC)
+        settings.SINGLE_SIGN_ON = oidc()
+        settings.SOCIALACCOUNT_PROVIDERS = providers(settings.SINGLE_SIGN_ON)
 
     configure()
     return configure

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from apps.accounts.access import needs
 from apps.accounts.acts import Act
@@ -69,5 +70,5 @@ def end_others(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs()
 def stay(request: HttpRequest) -> HttpResponse:
-    """Nothing but activity: the answer's header says when the session ends now."""
-    return HttpResponse(status=204)
+    """Nothing but activity. What the page said of the end is looked at again."""
+    return trigger_client_event(HttpResponse(status=204), "refresh")

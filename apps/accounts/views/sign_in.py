@@ -27,7 +27,7 @@ class SignIn(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {
             "is_demo": settings.THROUGHLINE_DEMO,
-            "provider": settings.THROUGHLINE_OIDC.get("name"),
+            "provider": settings.SINGLE_SIGN_ON.get("name"),
             "can_reset": bool(settings.EMAIL_HOST),
             "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
             "hours": settings.SESSION_COOKIE_AGE // 3600,
@@ -63,7 +63,7 @@ sign_out = require_POST(open_before_enrolment(needs()(LogoutView.as_view())))
 @require_safe
 def sso(request: HttpRequest) -> HttpResponseBase:
     """To the provider of single sign-on, where there is one."""
-    if not settings.THROUGHLINE_OIDC:
+    if not settings.SINGLE_SIGN_ON:
         raise Http404
     return ask_provider(request)
 
@@ -72,6 +72,6 @@ def sso(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def sso_answer(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """Back from it."""
-    if not settings.THROUGHLINE_OIDC:
+    if not settings.SINGLE_SIGN_ON:
         raise Http404
     return take_answer(request)
