@@ -2,7 +2,8 @@
 // sent. It stays hidden where the browser cannot, and says why when the device refused.
 (() => {
   const api = window.PublicKeyCredential;
-  const can = Boolean(api?.parseRequestOptionsFromJSON && api.parseCreationOptionsFromJSON && isSecureContext);
+  const isName = !/^[\d.]+$|:/.test(location.hostname);
+  const can = Boolean(api?.parseRequestOptionsFromJSON && api.parseCreationOptionsFromJSON && isSecureContext && isName);
 
   const challenge = async (form) => {
     const written = form.querySelector("script[type='application/json']");

@@ -15,7 +15,7 @@ DROP TABLE accounts_cache;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0006_exports")]
+    dependencies = [("accounts", "0007_operate")]
 
     operations = [
         migrations.CreateModel(
