@@ -162,9 +162,13 @@ POST mfa_deactivate_totp           own  200 200 200 200 200 200 200 200 200  302
 GET  mfa_list_webauthn             own  302 302 302 302 302 302 302 302 302  302  302
 GET  mfa_add_webauthn              own  200 200 200 200 200 200 200 200 200  302  302
 POST mfa_add_webauthn              own  200 200 200 200 200 200 200 200 200  302  302
+GET  mfa_edit_webauthn             other 200 200 200 200 200 200 200 200 200  302  302
 GET  mfa_edit_webauthn             no   200 200 200 200 200 200 200 200 200  302  302
+POST mfa_edit_webauthn             other 200 200 200 200 200 200 200 200 200  302  302
 POST mfa_edit_webauthn             no   200 200 200 200 200 200 200 200 200  302  302
+GET  mfa_remove_webauthn           other 200 200 200 200 200 200 200 200 200  302  302
 GET  mfa_remove_webauthn           no   200 200 200 200 200 200 200 200 200  302  302
+POST mfa_remove_webauthn           other 200 200 200 200 200 200 200 200 200  302  302
 POST mfa_remove_webauthn           no   200 200 200 200 200 200 200 200 200  302  302
 GET  mfa_view_recovery_codes       own  200 200 200 200 200 200 200 200 200  302  302
 POST mfa_view_recovery_codes       own  200 200 200 200 200 200 200 200 200  302  302
@@ -177,6 +181,7 @@ GET  accounts:end-session          other 405 405 405 405 405 405 405 405 405 302
 POST accounts:end-session          other 404 404 404 404 404 404 404 404 404 302  302
 POST accounts:end-session          no   404 404 404 404 404 404 404 404 404  302  302
 GET  dashboard:keys                own  200 200 200 200 200 200 200 200 200  302  302
+GET  dashboard:styleguide          own  403 403 200 200 403 403 200 200 403  302  302
 GET  dashboard:sign-out            own  405 405 405 405 405 405 405 405 405  302  302
 POST dashboard:sign-out            own  302 302 302 302 302 302 302 302 302  302  302
 GET  admin:index                   own  302 302 200 200 302 302 200 200 302  302  302
