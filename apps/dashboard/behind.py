@@ -1,6 +1,6 @@
 """The transactions behind a figure, a page at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -18,6 +18,8 @@ from apps.scorecards.parts import Part
 from apps.scorecards.tallies import Listed, Mark, Recount, Tally
 from apps.telemetry.models import Transaction
 
+# Read at once for a file.
+CHUNK = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,6 +44,7 @@ class Page:
     first: str
     next: str
     explanation: str
+    query: str
 
 
 def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
@@ -60,7 +63,25 @@ def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
         _address(question, part),
         _address(question, part, next_mark(rows, listed)),
         figures.address(question.metric.code, **question.fixed),
+        urlencode(question.fixed),
     )
+
+
+def everything(question: Question, part: Part, most: int) -> Iterator[Transaction]:
+    """The whole list, up to so many, all of one state of the database."""
+    with tallies.one_state():
+        found = tallies.tallies(question.metric, question.cells)
+        mark: Mark | None = None
+        while most > 0:
+            rows = min(CHUNK, most)
+            listed = tallies.page_of(part, question.cells, found, after=mark, rows=rows)
+            by_id = Transaction.objects.in_bulk([one.id for one in listed])
+            yield from (by_id[one.id] for one in listed)
+            if len(listed) < rows:
+                return
+            last, most = listed[-1], most - rows
+            of = by_id[last.id]
+            mark = Mark(of.workflow_id, of.facility_id, last.at, last.id)
 
 
 def _whole(question: Question, part: Part, found: Sequence[Tally]) -> Recount:

@@ -36,6 +36,13 @@ class Question:
         return f"{line} at {number} facilities"
 
     @property
+    def period(self) -> str:
+        """The time it is about."""
+        if self.metric.is_standing:
+            return "now"
+        return f"{_moment(self.cells.window.start)} to {_moment(self.cells.window.end)}"
+
+    @property
     def fixed(self) -> Mapping[str, str]:
         """The same question about the same time, whenever it is asked again."""
         if self.metric.is_standing:

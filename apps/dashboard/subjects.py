@@ -88,6 +88,11 @@ class Subject:
         return " at ".join(names) or "Scorecards"
 
     @property
+    def table_query(self) -> str:
+        """The query string under which the table is a file."""
+        return f"?{urlencode(self.where)}&{self.query().removeprefix('?')}"
+
+    @property
     def explained(self) -> str:
         """Where the first figure of the page is explained."""
         return self.address(self.metric("attainment"))

@@ -23,9 +23,9 @@ from apps.scorecards.parts import BUSINESS_LATENCY_MS, LATENCY_MS, Part, Role
 from apps.scorecards.windows import Window
 
 # So many a page counts anew while somebody waits; beyond it is what `manage.py verify` is for.
-AFFORDABLE = 20_000
+AFFORDABLE = 5_000
 # Of what is open, so many are looked at for those not yet due.
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
 
 FLOW_TALLY = (
     queries.FLOW  # noqa: S608  constants only

@@ -62,6 +62,8 @@ class Place:
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
             "dashboard:explain": ["attainment"],
+            "dashboard:scorecard-table": ["csv"],
+            "dashboard:explained-table": ["attainment", "bad", "csv"],
             "dashboard:scorecard": [{"own": "flow_1"}.get(what, "nothing")],
             "dashboard:facility-scorecard": [
                 {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
@@ -101,7 +103,10 @@ class Place:
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
-ASKED_OF_A_PLACE = {"scorecards:scorecards", "dashboard:explain", "dashboard:explained"}
+ASKED_OF_A_PLACE = {
+    "scorecards:scorecards", "dashboard:explain", "dashboard:explained",
+    "dashboard:explained-table", "dashboard:scorecard-table",
+}  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
     "telemetry:quarantine-discard", "telemetry:reopen",

@@ -116,6 +116,7 @@ GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
 GET  dashboard:scorecards          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:scorecard           own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:scorecard           other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:scorecard           no   404 404 404 404 404 404 404 403 403  302  302
 GET  dashboard:facility-scorecard  own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:facility-scorecard  other 404 404 404 404 404 404 404 403 403 302  302
@@ -129,6 +130,12 @@ GET  dashboard:explain             no   404 404 404 404 404 404 404 403 403  302
 GET  dashboard:explained           own  200 200 200 200 200 403 200 403 403  302  302
 GET  dashboard:explained           other 404 404 404 404 404 403 404 403 403 302  302
 GET  dashboard:explained           no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:scorecard-table     own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:scorecard-table     other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:scorecard-table     no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:explained-table     own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:explained-table     other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:explained-table     no   404 404 404 404 404 403 404 403 403  302  302
 GET  dashboard:flow-table          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell-table          own  200 200 200 200 200 403 200 403 403  302  302
 GET  dashboard:cell-table          other 404 404 404 404 404 403 404 403 403 302  302

@@ -138,3 +138,16 @@ def test_anonymous_is_sent_to_sign_in(network):
 
 def test_only_reading(as_bea):
     assert as_bea.post(ATTAINMENT).status_code == 405
+
+
+def test_the_whole_list_leaves_as_a_file(as_ivo, happened):
+    happened(*(event for n in range(60) for event in done(f"a-{n}", facility=n % 2, amount=150)))
+    response = as_ivo.get("/explain/attainment/good/transactions.csv", {"window": "24h"})
+    lines = response.getvalue().decode().splitlines()
+    assert sum(line.startswith('"a-') for line in lines) == 60
+
+
+def test_the_lines_of_a_scorecard_leave_as_a_file(as_bea, happened):
+    happened(*done("a"))
+    response = as_bea.get("/scorecards/lines.csv", {"workflow": "flow_1"})
+    assert b"North" in response.getvalue()

@@ -5,19 +5,22 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
+from apps.accounts.exports import EXPORT, Extent, download
+from apps.core.exports import Form
 from apps.core.htmx import render_page
-from apps.dashboard import behind, explaining
+from apps.dashboard import behind, explaining, tables
 from apps.dashboard.questions import Question, read_question
 from apps.dashboard.scope import scope_of
 from apps.scorecards.parameters import BadParameter
 
 Params = ParamSpec("Params")
-View = Callable[Concatenate[HttpRequest, Params], HttpResponse]
+View = Callable[Concatenate[HttpRequest, Params], HttpResponseBase]
 
 
 def says_what_is_unclear(view: View[Params]) -> View[Params]:
@@ -26,7 +29,7 @@ def says_what_is_unclear(view: View[Params]) -> View[Params]:
     @wraps(view)
     def wrapper(
         request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except BadParameter as error:
@@ -57,6 +60,20 @@ def explained(request: HttpRequest, metric: str, part: str) -> HttpResponse:
     question = read_question(request, scope, metric, now=now)
     context = _listed(question, part, request.GET.get("after", "")) | {"now": now}
     return render_page(request, "dashboard/explained.html", "dashboard/_behind.html", context)
+
+
+@require_safe
+@needs("accounts.view_scorecards", "accounts.view_transactions", EXPORT)
+@says_what_is_unclear
+def explained_table(request: HttpRequest, metric: str, part: str, form: Form) -> HttpResponseBase:
+    """The whole list of one part of a figure as a file, as far as a role may take it."""
+    now, scope = timezone.now(), scope_of(request)
+    question = read_question(request, scope, metric, now=now)
+    known = question.metric.part(part)
+    if known is None:
+        raise Http404
+    table = tables.behind_figure(question, known, now=now)
+    return download(request, table, form, Extent(list(question.cells.zones), question.period, now))
 
 
 def _listed(question: Question, code: str, after: str) -> dict[str, Any]:

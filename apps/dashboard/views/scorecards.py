@@ -3,17 +3,21 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
+from apps.accounts.exports import EXPORT, Extent, download
 from apps.catalog.snapshot import Facility, Workflow
+from apps.core.exports import Form
 from apps.core.htmx import render_page
+from apps.dashboard import tables
 from apps.dashboard.charts import answer
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.scorecard import charts_of, scorecard
-from apps.dashboard.subjects import Subject, read_subject
+from apps.dashboard.subjects import PERIODS, Subject, read_subject
 
 
 @require_safe
@@ -41,14 +45,29 @@ def facility_scorecard(request: HttpRequest, facility: str) -> HttpResponse:
 @needs("accounts.view_scorecards")
 def scorecard_chart(request: HttpRequest) -> HttpResponse:
     """One chart of a scorecard: its figure, its table."""
-    scope, query = scope_of(request), request.GET
-    line = line_of(scope, query["workflow"]) if query.get("workflow") else None
-    place = place_of(scope, query["facility"]) if query.get("facility") else None
-    subject = read_subject(request, scope, line, place, now=timezone.now())
-    found = next((one for one in charts_of(subject) if one.name == query.get("chart")), None)
+    subject, name = _subject_of_query(request), request.GET.get("chart")
+    found = next((one for one in charts_of(subject) if one.name == name), None)
     if found is None:
         raise Http404
     return answer(request, found, page=title(subject), back=address(subject) + subject.query())
+
+
+@require_safe
+@needs("accounts.view_scorecards", EXPORT)
+def scorecard_table(request: HttpRequest, form: Form) -> HttpResponseBase:
+    """The lines of a scorecard as a file."""
+    subject = _subject_of_query(request)
+    table = tables.scorecard(subject, scorecard(subject))
+    extent = Extent([one.id for one in subject.places], PERIODS[subject.period][1], subject.now)
+    return download(request, table, form, extent)
+
+
+def _subject_of_query(request: HttpRequest) -> Subject:
+    """The subject of an address that names workflow and facility in its query."""
+    scope, query = scope_of(request), request.GET
+    line = line_of(scope, query["workflow"]) if query.get("workflow") else None
+    place = place_of(scope, query["facility"]) if query.get("facility") else None
+    return read_subject(request, scope, line, place, now=timezone.now())
 
 
 def _page(request: HttpRequest, line: Workflow | None, place: Facility | None) -> HttpResponse:
