@@ -58,9 +58,9 @@ def refuse_some(count: int = 500) -> None:
     source = Source.objects.order_by("code")[0]
     Quarantine.objects.bulk_create(
         Quarantine(
-            id=UUID(int=number + 1), received_at=now(), last_seen_at=now(), source=source,
-            code="unknown_stage", message="Unknown stage", view={"event": {"data": {}}},
-            facility_id=places[number % len(places)],
+            id=UUID(f"01980000-0000-7000-8000-{number:012x}"), source=source, received_at=now(),
+            last_seen_at=now(), code="unknown_stage", message="Unknown stage",
+            view={"event": {"data": {}}}, facility_id=places[number % len(places)],
         )
         for number in range(count)
     )  # fmt: skip
