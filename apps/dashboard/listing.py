@@ -12,11 +12,20 @@ from apps.dashboard.looks import Look, Status
 from apps.dashboard.queries import PAGE, Mark, Receipt, farthest_stage
 from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
 from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
+from apps.telemetry.search import Hit
+from apps.telemetry.services.searches import Recent
 
 BATCH_STATES = {
     IngestBatch.State.WAITING: Status.WAITING,
     IngestBatch.State.FOLDED: Status.COUNTED,
     IngestBatch.State.FAILED: Status.FAILED,
+}
+WAYS = {
+    "batch": "Batch",
+    "cell": "Name",
+    "correlation": "Correlation id",
+    "message": "Message id",
+    "transaction": "Transaction number",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +43,26 @@ class TransactionRow:
     sla: Look
     amount: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HitRow:
+    """A transaction that was searched, with what it was found by."""
+
+    row: TransactionRow
+    workflow: str
+    facility: str
+    found_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRow:
+    """A search that can be run again."""
+
+    token: str
+    label: str
+    found_by: str
+    hits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +97,23 @@ def transaction_rows(
 ) -> list[TransactionRow]:
     """One page of a cell's list."""
     return [_transaction_row(one, catalogue, zone, now) for one in found[:PAGE]]
+
+
+def hit_rows(found: Sequence[Hit], *, catalogue: Snapshot, now: datetime) -> list[HitRow]:
+    """Transactions of any cell, each in the time of its facility."""
+    return [_hit_row(hit, catalogue, now) for hit in found]
+
+
+def recent_rows(found: Sequence[Recent]) -> list[RecentRow]:
+    """What a person searched lately."""
+    return [
+        RecentRow(one.token, one.label, ways_in_words(one.found.split()), one.hits) for one in found
+    ]
+
+
+def ways_in_words(ways: Sequence[str]) -> str:
+    """Kinds of numbers as people say them."""
+    return ", ".join(WAYS.get(way, way.replace("_", " ").capitalize()) for way in ways)
 
 
 def next_mark(found: Sequence[Transaction]) -> str:
@@ -130,6 +176,17 @@ def _transaction_row(
         sla_look(of, now=now),
         amount(of),
         of.error_code or "",
+    )
+
+
+def _hit_row(hit: Hit, catalogue: Snapshot, now: datetime) -> HitRow:
+    of = hit.transaction
+    place = catalogue.facilities_by_id[of.facility_id]
+    return HitRow(
+        _transaction_row(of, catalogue, ZoneInfo(place.time_zone), now),
+        catalogue.workflows_by_id[of.workflow_id].short_name,
+        place.short_name,
+        ways_in_words(hit.ways),
     )
 
 

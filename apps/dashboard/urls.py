@@ -11,6 +11,7 @@ from apps.dashboard.views.cell import cell
 from apps.dashboard.views.downloads import cell_table, events_table, flow_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
+from apps.dashboard.views.search import clear_searches, search, search_again
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import transaction
 
@@ -47,6 +48,9 @@ urlpatterns = [
         name="transaction-api",
     ),
     path("keys/", keys, name="keys"),
+    path("search/", search, name="search"),
+    path("search/clear/", clear_searches, name="clear-searches"),
+    path("search/<str:token>/", search_again, name="search-again"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),

@@ -171,7 +171,7 @@
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   document.addEventListener("keydown", (event) => {
     const step = steps[event.key];
-    const cell = event.target.closest?.(".heat td");
+    const cell = event.target.closest?.(".heat td, .picks th");
     if (!step || !cell || event.altKey || event.ctrlKey || event.metaKey) return;
     const link = beyond(cell, step);
     if (link) { event.preventDefault(); link.focus(); }
