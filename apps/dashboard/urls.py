@@ -13,6 +13,7 @@ from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
 from apps.dashboard.views.search import clear_searches, search, search_again
 from apps.dashboard.views.status import status
+from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
 
 app_name = "dashboard"
@@ -51,6 +52,7 @@ urlpatterns = [
     path("search/", search, name="search"),
     path("search/clear/", clear_searches, name="clear-searches"),
     path("search/<str:token>/", search_again, name="search-again"),
+    path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),
