@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from apps.catalog.snapshot import Snapshot
 from apps.dashboard import wording
 from apps.dashboard.looks import Look, Status
-from apps.dashboard.queries import PAGE, Mark, Receipt, farthest_stage
+from apps.dashboard.queries import PAGE, Mark, Receipt, Sibling, farthest_stage
 from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
 from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
 from apps.telemetry.search import Hit
@@ -78,17 +78,32 @@ class EventRow:
     attempt: int
     source: str
     error: str
+    standard: str
+    location: str
     event_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """A batch that brought events of this transaction."""
+    """A batch that brought events of this transaction, and how many of its events came again."""
 
     id: UUID
     source: str
     received: str
     events: int
+    duplicates: int
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingRow:
+    """Other business with the same number."""
+
+    id: UUID
+    workflow: str
+    facility: str
+    number: str
+    started: str
     look: Look
 
 
@@ -148,7 +163,25 @@ def receipt_rows(found: Sequence[Receipt], *, zone: ZoneInfo, now: datetime) -> 
             one.source,
             wording.clock_time(one.received_at, zone, now=now),
             one.events,
+            one.duplicates or 0,
             BATCH_STATES[IngestBatch.State(one.state)],
+        )
+        for one in found
+    ]
+
+
+def sibling_rows(
+    found: Sequence[Sibling], *, catalogue: Snapshot, zone: ZoneInfo, now: datetime
+) -> list[SiblingRow]:
+    """Other business of the same account, claim or the like."""
+    return [
+        SiblingRow(
+            one.id,
+            catalogue.workflows_by_id[one.workflow_id].short_name,
+            catalogue.facilities_by_id[one.facility_id].short_name,
+            f"{one.kind.replace('_', ' ').capitalize()} {one.masked}",
+            wording.clock_time(one.first_at, zone, now=now),
+            STATES[Transaction.State(one.state)],
         )
         for one in found
     ]
@@ -208,6 +241,8 @@ def _event_row(of: Event, catalogue: Snapshot, zone: ZoneInfo, now: datetime) ->
         look.word,
         of.attempt,
         of.source.name,
-        " ".join(filter(None, (of.error_standard, of.error_code, of.error_location))),
+        of.error_code or "",
+        of.error_standard or "",
+        of.error_location or "",
         of.event_id,
     )

@@ -41,7 +41,7 @@
     if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
   });
 
-  // --- focus and scroll survive a swap: links are found again by where they lead
+  // --- focus, scroll and what is unfolded survive a swap: links are found again by where they lead
   const place = (element) =>
     element.id ? `#${CSS.escape(element.id)}` : element.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : null;
   body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -50,6 +50,7 @@
     const inside = focused && detail.target.contains(focused);
     kept = {
       focus: inside ? place(focused) : null,
+      open: all("details[id][open]", detail.target).map((one) => one.id),
       scroll: all("[data-keep-scroll]").map((e) => [e.dataset.keepScroll, e.scrollLeft, e.scrollTop]),
     };
   });
@@ -58,6 +59,7 @@
     for (const [name, left, top] of kept.scroll) {
       find(`[data-keep-scroll="${name}"]`)?.scrollTo({ left, top, behavior: "instant" });
     }
+    for (const id of kept.open) document.getElementById(id)?.setAttribute("open", "");
     if (kept.focus) find(kept.focus)?.focus({ preventScroll: true });
     kept = null;
     announce(detail.requestConfig);
@@ -153,6 +155,8 @@
     const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
     if (link && plain) { event.preventDefault(); open(link); }
     if (event.target.matches("dialog.drawer")) event.target.close();
+    const { copy } = event.target.closest("[data-copy]")?.dataset || {};
+    if (copy) Promise.resolve(navigator.clipboard?.writeText(copy) ?? Promise.reject()).then(() => toast("Copied"), () => toast("This browser lets no page copy"));
     event.target.closest("[data-close]")?.closest(".toast").remove();
     for (const menu of all("details[name=menu][open]")) if (!menu.contains(event.target)) menu.open = false;
   });
