@@ -41,7 +41,7 @@
     if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
   });
 
-  // --- focus, scroll and what is unfolded survive a swap: links are found again by where they lead
+  // --- focus, scroll and what is unfolded survive a swap: links are found by where they lead
   const place = (element) =>
     element.id ? `#${CSS.escape(element.id)}` : element.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : null;
   body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -155,8 +155,8 @@
     const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
     if (link && plain) { event.preventDefault(); open(link); }
     if (event.target.matches("dialog.drawer")) event.target.close();
-    const { copy } = event.target.closest("[data-copy]")?.dataset || {};
-    if (copy) Promise.resolve(navigator.clipboard?.writeText(copy) ?? Promise.reject()).then(() => toast("Copied"), () => toast("This browser lets no page copy"));
+    const text = event.target.closest("[data-copy]")?.dataset.copy, board = navigator.clipboard;
+    if (text) board ? board.writeText(text).then(() => toast("Copied")) : toast("Copying takes https");
     event.target.closest("[data-close]")?.closest(".toast").remove();
     for (const menu of all("details[name=menu][open]")) if (!menu.contains(event.target)) menu.open = false;
   });
