@@ -16,7 +16,7 @@ from apps.accounts.models import ApiToken, Session, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
-from apps.telemetry.models import Quarantine, QuarantineOperation, Source, SourceKey
+from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
@@ -66,7 +66,7 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
-            "dashboard:search-again": ["of-somebody-else"],
+            "dashboard:search-again": ["elsewhere" if what == "other" else "nobodys"],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
             "mfa_edit_webauthn": ["0"],
             "mfa_remove_webauthn": ["0"],
@@ -118,6 +118,9 @@ def settle(network: Network) -> Place:
     times = dict.fromkeys(("started_at", "last_active_at", "expire_date"), moment)
     owner = User.objects.create_user("elsewhere")
     Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
+    Search.objects.create(
+        token="elsewhere", user_id=owner.pk, at=moment, label="", found="", hits=0
+    )
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),
