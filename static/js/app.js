@@ -152,8 +152,6 @@
     const link = event.target.closest("a[data-dialog]");
     if (link && !withModifier(event) && !event.shiftKey) { event.preventDefault(); open(link); }
     if (event.target.matches("dialog.drawer")) event.target.close();
-    const text = event.target.closest("[data-copy]")?.dataset.copy, board = navigator.clipboard;
-    if (text) board ? board.writeText(text).then(() => toast("Copied")) : toast("Copying takes https");
     event.target.closest("[data-close]")?.closest(".toast").remove();
     for (const menu of all("details[name=menu][open]")) if (!menu.contains(event.target)) menu.open = false;
   });

@@ -239,7 +239,7 @@ def test_the_native_error_is_folded_whole_and_can_be_copied(network, as_bea):
     fold(network, *stuck("s-1"))
     response = as_bea.get(address(network, "s-1"))
     assertContains(response, '<dt>Location</dt><dd class="mono">line[3]</dd>', html=True)
-    assertContains(response, 'data-copy="erp NO_COSTCENTER line[3] ')
+    assertContains(response, '<data id="error-3" hidden>erp NO_COSTCENTER line[3] ')
 
 
 def test_very_many_events_are_bounded_and_say_so(network, as_bea):
@@ -262,5 +262,5 @@ def test_without_an_amount_it_says_that_no_event_named_one(network, as_bea):
 def test_links_and_the_correlation_id_can_be_copied(network, as_bea):
     fold(network, *done("d"))
     path = address(network, "d")
-    assertContains(as_bea.get(path), f'data-copy="http://testserver{path}"')
-    assertContains(as_bea.get(path), 'data-copy="d"')
+    assertContains(as_bea.get(path), f'<data id="link" hidden>http://testserver{path}</data>')
+    assertContains(as_bea.get(path), '<dd class="mono" id="correlation">d</dd>')
