@@ -117,6 +117,7 @@ WITHOUT_MODELS = {
     "telemetry_eventkey",
     "telemetry_sourceclock",
     "telemetry_usedsignature",
+    "telemetry_senderword",
     "scorecards_rollupdelta",
     "scorecards_quarterdelta",
 }

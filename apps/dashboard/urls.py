@@ -16,6 +16,7 @@ from apps.dashboard.views.scorecards import (
     scorecards,
     workflow_scorecard,
 )
+from apps.dashboard.views.search import clear_searches, search, search_again
 from apps.dashboard.views.status import status
 from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
@@ -55,6 +56,9 @@ urlpatterns = [
         name="transaction-api",
     ),
     path("keys/", keys, name="keys"),
+    path("search/", search, name="search"),
+    path("search/clear/", clear_searches, name="clear-searches"),
+    path("search/<str:token>/", search_again, name="search-again"),
     path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),

@@ -23,6 +23,7 @@ from apps.scorecards import compaction, verification
 from apps.scorecards import services as scorecards
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
+from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
 
 log = logging.getLogger(__name__)
@@ -208,6 +209,7 @@ def maintain() -> None:
     scorecards.take_snapshot()
     forget_signatures()
     forget_quarantine()
+    forget_searches()
     scorecards.drop_old_rollups()
     refresh_spans()
     forget_ended_sessions()

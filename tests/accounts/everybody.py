@@ -17,7 +17,7 @@ from apps.accounts.models import ApiToken, Session, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
-from apps.telemetry.models import Quarantine, QuarantineOperation, Source, SourceKey
+from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
 from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
@@ -77,6 +77,7 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "dashboard:search-again": ["elsewhere" if what == "other" else "nobodys"],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
             **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],
@@ -136,6 +137,9 @@ def settle(network: Network) -> Place:
     owner = User.objects.create_user("elsewhere")
     Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
     passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "theirs"})
+    Search.objects.create(
+        token="elsewhere", user_id=owner.pk, at=moment, label="", found="", hits=0
+    )
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),

@@ -155,6 +155,12 @@ GET  dashboard:transaction         no   404 404 404 404 404 403 404 403 403  302
 GET  dashboard:transaction-api     own  200 200 200 200 200 403 200 403 403  401  401
 GET  dashboard:transaction-api     other 404 404 404 404 404 403 404 403 403 401  401
 GET  dashboard:transaction-api     no   404 404 404 404 404 403 404 403 403  401  401
+GET  dashboard:search              own  200 200 200 200 200 403 200 403 403  302  302
+POST dashboard:search              own  422 422 422 422 422 403 422 403 403  302  302
+GET  dashboard:search-again        other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:search-again        no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:clear-searches      own  405 405 405 405 405 405 405 405 405  302  302
+POST dashboard:clear-searches      own  302 302 302 302 302 403 302 403 403  302  302
 GET  dashboard:status              own  403 403 200 200 403 403 200 200 403  302  302
 GET  dashboard:strip               own  200 200 200 200 200 200 200 200 200  302  302
 GET  account_login                 own  302 302 302 302 302 302 302 302 302  200  200
