@@ -34,7 +34,7 @@ def test_from_a_new_source_to_an_event_that_was_given_up_and_taken_back(read, el
     reader = read(eli)
     page = reader.open("/sources/")
     press(page, "New source")
-    page.get_by_label("Code").fill("lab")
+    page.locator("#id_code").fill("lab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="lab")).to_be_visible()
 
