@@ -27,6 +27,7 @@ from apps.catalog.models import (
 )
 from apps.telemetry.models import Quarantine, QuarantineOperation, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
+from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
 
@@ -211,6 +212,7 @@ def browser_of(who: str) -> Client:
     client = Client()
     if who != "anon":
         client.force_login(User.objects.get(username=who))
+        prove(client)
     return client
 
 

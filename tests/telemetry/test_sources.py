@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 from django.utils.html import escape
-from pytest_django.asserts import assertContains, assertNotContains
+from pytest_django.asserts import assertContains, assertNotContains, assertTemplateUsed
 
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.queries import source_reports
@@ -270,3 +270,13 @@ def test_rates_are_those_of_the_journal_and_of_what_was_counted(sender):
 
     [fresh] = source_reports(facilities=(), everywhere=True)
     assert (fresh.events, fresh.rejected, fresh.lately, fresh.rejected_share) == (1, 1, 1, 0.5)
+
+
+def test_a_session_that_was_not_confirmed_lately_is_asked_before_a_key_is_made(ivo, sender):
+    client = Client()
+    client.force_login(ivo)
+
+    asked = client.post(f"{SOURCE}keys/", ASKED)
+
+    assertTemplateUsed(asked, "accounts/confirm.html")
+    assert SourceKey.objects.count() == 1
