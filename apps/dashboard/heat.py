@@ -38,7 +38,7 @@ MISSED = Tone("q4", "missed", "circle-x")
 FEW = Tone("few", "too few to judge")
 NONE_DUE = Tone("none", "nothing due")
 SILENT = Tone("hs", "silent", "volume-off")
-NO_OBJECTIVE = Tone("q1", "no objective")
+NO_TARGET = Tone("free", "no target")
 TROUBLED = (AT_RISK, MISSED, SILENT)
 # How much of the error budget the misses use up: half of it, all, once and a half, three times.
 BUDGET_TONES = ((0.5, WELL_OVER), (1.0, MET), (1.5, SLIPPING), (3.0, AT_RISK))
@@ -93,7 +93,8 @@ class Board:
 
     cards: Scorecards
     objectives: Objectives
-    silent: frozenset[tuple[int, int]]
+    # For how long, in words.
+    silent: Mapping[tuple[int, int], str]
     workflows: Sequence[Workflow]
     sites: Sequence[Facility]
     address: Address
@@ -115,7 +116,7 @@ def tone(cell: Glance, objective: float | None) -> Tone:
     if cell.due < ENOUGH:
         return FEW
     if objective is None:
-        return NO_OBJECTIVE
+        return NO_TARGET
     return _budget_tone(cell.breached / cell.due, 1 - objective)
 
 
@@ -139,7 +140,7 @@ def _row(board: Board, line: Workflow, tones: Mapping[Key, Tone]) -> HeatRow:
     objective = _shared_objective(board, line)
     total = board.cards.workflows[line.id]
     judged = tone(total, objective)
-    cells = [SUM.format(judged.css, *_words(total, judged))]
+    cells = [SUM.format(judged.css, *_words(total, judged, ""))]
     cells += [_site_cell(board, line, site, tones) for site in board.sites]
     return HeatRow(
         line.short_name,
@@ -166,19 +167,28 @@ def _site_cell(board: Board, line: Workflow, site: Facility, tones: Mapping[Key,
     key = (line.id, site.id)
     if key not in tones:
         return UNUSED
-    title, *words = _words(board.cards.cells[key], tones[key])
+    title, *words = _words(board.cards.cells[key], tones[key], board.silent.get(key, ""))
     return LINK.format(tones[key].css, escape(board.address(line, site)), title, *words)
 
 
-def _words(cell: Glance, judged: Tone) -> tuple[str, str, str, str]:
+def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str, str, str]:
     """Its title, figure, icon and the small line below."""
     speed = p95(cell)
     return (
-        f"{judged.word}, {cell.open} open, p95 {speed}, {cell.due} due",
+        f"{judged.word}{silence and f' for {silence}'}, {cell.open} open, p95 {speed}, "
+        f"{cell.due} due",
         _figure(cell, judged),
         icon(judged.icon) if judged.icon else "",
-        f"n={cell.due}" if judged is FEW else f"{cell.open:,} · {speed}",
+        _small(cell, judged, speed, silence),
     )
+
+
+def _small(cell: Glance, judged: Tone, speed: str, silence: str) -> str:
+    if silence:
+        return silence
+    if judged is FEW:
+        return f"n={cell.due}"
+    return f"{cell.open:,} · {judged.word if judged is NO_TARGET else speed}"
 
 
 def _figure(cell: Glance, judged: Tone) -> str:
