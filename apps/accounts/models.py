@@ -25,6 +25,9 @@ class Capability(models.Model):
             ("administer_network", "Administer people, sources and keys of every facility"),
             ("view_system_status", "See how the product itself runs"),
             ("view_audit", "Read the audit trail"),
+            ("export_tables", "Download the tables that own pages show"),
+            ("export_many_rows", "Download more than 5,000 rows at once"),
+            ("export_money", "Download amounts of money with a table"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from apps.dashboard import wording
 from apps.dashboard.heat import p95
 from apps.dashboard.scope import Choice, Scope
+from apps.dashboard.tiles import Tile
 from apps.scorecards.queries import Glance
 from apps.scorecards.windows import Window
 
@@ -37,17 +38,6 @@ class Selection:
         if self.places.value != "all":
             chosen["places"] = self.places.value
         return f"?{urlencode(chosen)}" if chosen else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One figure at the top of a page."""
-
-    label: str
-    figure: str
-    unit: str = ""
-    foot: str = ""
-    icon: str = ""
 
 
 def selection(scope: Scope, *, window: str, places: str) -> Selection:

@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 from apps.catalog.snapshot import Snapshot
 from apps.dashboard import wording
+from apps.dashboard.looks import Look, Status
 from apps.dashboard.queries import PAGE, Mark, Receipt, farthest_stage
-from apps.dashboard.timeline import OUTCOMES, STATES, Look, sla_look
+from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
 from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
 
 BATCH_STATES = {
-    IngestBatch.State.WAITING: Look("info", "clock", "Waiting", ""),
-    IngestBatch.State.FOLDED: Look("ok", "circle-check", "Counted", ""),
-    IngestBatch.State.FAILED: Look("bad", "circle-x", "Failed", ""),
+    IngestBatch.State.WAITING: Status.WAITING,
+    IngestBatch.State.FOLDED: Status.COUNTED,
+    IngestBatch.State.FAILED: Status.FAILED,
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -123,7 +124,7 @@ def _transaction_row(
         of.pk,
         of.correlation_id,
         STATES[Transaction.State(of.state)],
-        _stage_name(of, catalogue),
+        stage_name(of, catalogue),
         wording.clock_time(of.first_at, zone, now=now),
         wording.duration(max((now if of.is_open else of.last_at) - of.first_at, timedelta())),
         sla_look(of, now=now),
@@ -132,7 +133,8 @@ def _transaction_row(
     )
 
 
-def _stage_name(of: Transaction, catalogue: Snapshot) -> str:
+def stage_name(of: Transaction, catalogue: Snapshot) -> str:
+    """The farthest stage of a transaction, by name."""
     stage = farthest_stage(of, catalogue)
     return stage.name if stage else wording.NOTHING
 
@@ -146,7 +148,7 @@ def _event_row(of: Event, catalogue: Snapshot, zone: ZoneInfo, now: datetime) ->
         wording.duration(max(of.received_at - of.occurred_at, timedelta())),
         stage.name if stage else f"Stage {of.rank}",
         look,
-        look.word or "OK",
+        look.word,
         of.attempt,
         of.source.name,
         " ".join(filter(None, (of.error_standard, of.error_code, of.error_location))),

@@ -63,6 +63,15 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "dashboard:flow-table": ["csv"],
+            "dashboard:cell-table": [
+                "flow_1",
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what],
+                "csv",
+            ],
+            "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
+            "telemetry:quarantine-table": ["csv"],
+            "telemetry:sources-table": ["csv"],
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
         }

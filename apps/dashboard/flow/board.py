@@ -1,5 +1,6 @@
 """The board of the flow page: tiles and heat table of the places and the window a reader chose."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,15 +12,17 @@ from django.utils.safestring import SafeString
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import etag_of
 from apps.dashboard import wording
-from apps.dashboard.board import DEFAULT_WINDOW, STALE_AFTER, WINDOWS, Selection, Tile
+from apps.dashboard.board import DEFAULT_WINDOW, STALE_AFTER, WINDOWS, Selection
 from apps.dashboard.flow.budgets import burns_of
 from apps.dashboard.flow.compare import past
 from apps.dashboard.flow.tiles import Now, flow_tiles
-from apps.dashboard.heat import LEGEND, Address, Board, Heat, heat
+from apps.dashboard.heat import LEGEND, Address, Board, Heat, Tone, heat, judge
 from apps.dashboard.scope import Scope, columns
+from apps.dashboard.tiles import Tile
 from apps.scorecards import queries
 from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import objectives_at
+from apps.scorecards.queries import Glance
 from apps.scorecards.windows import HOUR, MINUTE, floor, named_window
 
 # How often a page that is left open asks whether something changed.
@@ -76,26 +79,42 @@ def _told(made: Picture, chosen: Selection) -> dict[str, object]:
 
 
 def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -> Picture:
-    """The board as of now, from one statement for the figures and one for who is silent."""
+    """The board as of now."""
+    board = _board(scope, chosen, now)
+    table = heat(board, lambda place: scope.region(place).short_name)
+    window = named_window(chosen.window, end=None, now=now)
+    burns = burns_of(scope, chosen, now=now)
+    told = Now(board.cards.total, window, burns, len(board.silent), len(board.cards.cells))
+    shown = flow_tiles(told, past(scope, chosen, now=now))
+    return Picture(shown, table, is_stale, _summary(table))
+
+
+def judged_cells(
+    scope: Scope, chosen: Selection, *, now: datetime
+) -> Iterator[tuple[Workflow, Facility, Glance, Tone]]:
+    """The cells of the heat table by workflow and place, with how each stands."""
+    board = _board(scope, chosen, now)
+    for line in board.workflows:
+        for site in board.sites:
+            if cell := board.cards.cells.get((line.id, site.id)):
+                yield line, site, cell, judge(board, (line.id, site.id))
+
+
+def _board(scope: Scope, chosen: Selection, now: datetime) -> Board:
+    """One statement for the figures and one for who is silent."""
     window = named_window(chosen.window, end=None, now=now)
     zones = {place.id: place.time_zone for place in chosen.places.facilities}
     lines = scope.catalogue.document.workflows
     cards = queries.glance(zones=zones, workflow_ids=[one.id for one in lines], window=window)
     used = {facility for _, facility in cards.cells}
-    silent = _silent(zones, now)
-    board = Board(
+    return Board(
         cards,
         objectives_at(now),
-        silent,
+        _silent(zones, now),
         lines,
         columns(chosen.places.facilities, used),
         address_of(chosen),
     )
-    table = heat(board, lambda place: scope.region(place).short_name)
-    burns = burns_of(scope, chosen, now=now)
-    told = Now(cards.total, window, burns, len(silent), len(cards.cells))
-    shown = flow_tiles(told, past(scope, chosen, now=now))
-    return Picture(shown, table, is_stale, _summary(table))
 
 
 def _silent(zones: dict[int, str], now: datetime) -> dict[tuple[int, int], str]:

@@ -7,17 +7,14 @@ from zoneinfo import ZoneInfo
 
 from apps.dashboard import wording
 from apps.dashboard.board import Selection
-from apps.dashboard.heat import Address, Tone
+from apps.dashboard.heat import Address
+from apps.dashboard.looks import Status
 from apps.dashboard.scope import Scope
 from apps.scorecards.ages import NAMES, Ages
 from apps.scorecards.burn import Burn, Level, burns
 
 MOST_ROWS = 12
-LOOKS = {
-    Level.PAGE: Tone("bad", "Page", "flame"),
-    Level.TICKET: Tone("warn", "Ticket", "ticket"),
-    Level.WATCH: Tone("mute", "Watch", "eye"),
-}
+LOOKS = {Level.PAGE: Status.PAGE, Level.TICKET: Status.TICKET, Level.WATCH: Status.WATCH}
 # Old work is looked at first: the colour says from which age on.
 BARS = ("f-mute", "f-mute", "f-mute", "f-warn", "f-bad")
 
@@ -33,7 +30,7 @@ class BudgetRow:
     target: str
     hour: str
     six_hours: str
-    look: Tone
+    look: Status
     gone: str
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from apps.dashboard import wording
-from apps.dashboard.board import Tile
 from apps.dashboard.flow.compare import Past
 from apps.dashboard.heat import P95, p95
+from apps.dashboard.tiles import Tile
 from apps.scorecards.burn import Burn, Level
 from apps.scorecards.queries import Glance
 from apps.scorecards.usual import Drain

@@ -6,7 +6,7 @@ PULSE = Path(__file__).parent.parent / "sql" / "pulse.sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scorecards", "0003_quarters")]
+    dependencies = [("scorecards", "0004_oldest")]
 
     operations = [
         migrations.RunSQL(PULSE.read_text(), migrations.RunSQL.noop),
