@@ -63,6 +63,7 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "dashboard:flow-chart-table": [{"own": "latency"}.get(what, f"of-{subject}"), "csv"],
             "dashboard:flow-table": ["csv"],
             "dashboard:cell-table": [
                 "flow_1",

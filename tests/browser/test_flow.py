@@ -29,13 +29,14 @@ def show(page: Page, box: str = FIGURE) -> None:
 
 
 def refresh(page: Page) -> None:
-    """What the page does by itself every few seconds."""
+    """What the page does by itself every few seconds; not while it does."""
+    expect(page.locator("#trends.htmx-request")).to_have_count(0)
     with page.expect_response(lambda one: "/charts/flow/" in one.url and "as=" not in one.url):
         page.evaluate("htmx.trigger(document.body, 'refresh')")
 
 
 def test_a_chart_is_loaded_when_somebody_comes_near_it(busy, ivo, read):
-    page = read(ivo, viewport={"width": 1440, "height": 400}).open("/flow/?window=7d")
+    page = read(ivo, viewport={"width": 1440, "height": 240}).open("/flow/?window=7d")
     page.wait_for_load_state("networkidle")
     assert page.evaluate(HIDDEN)
     show(page)

@@ -113,9 +113,17 @@ def test_the_table_is_a_part_for_a_swap_and_a_page_for_everybody_else(as_bea, ha
     happened(*done("c-1"))
     assertTemplateUsed(as_bea.get(LATENCY), "base.html")
     part = as_bea.get(LATENCY, headers={"HX-Request": "true"})
-    assert part.content.decode().lstrip().startswith('<div class="scroll" id="latency-table"')
+    assert part.content.decode().lstrip().startswith('<div id="latency-table"')
     unchanged = {"HX-Request": "true", "If-None-Match": part.headers["ETag"]}
     assert as_bea.get(LATENCY, headers=unchanged).status_code == 304
+
+
+def test_the_table_leaves_as_a_file_of_plain_values(as_bea, happened):
+    happened(*done("c-1", minutes=10))
+    part = as_bea.get(LATENCY, {"window": "1h"}, headers={"HX-Request": "true"})
+    assertContains(part, 'href="/charts/flow/latency.csv?window=1h"')
+    file = as_bea.get("/charts/flow/throughput.csv", {"window": "24h"})
+    assert any(line.endswith(",3,,") for line in file.content.decode().splitlines())
 
 
 @pytest.mark.parametrize("path", [CHARTS, LATENCY])

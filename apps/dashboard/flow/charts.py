@@ -31,6 +31,7 @@ from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, floor, n
 QUANTILES = ("p50", "p95", "p99")
 LATENCY_KEYS = tuple(Key(f"ln l{n}", name) for n, name in enumerate(QUANTILES, start=1))
 UNITS = {MINUTE: "minute", QUARTER_HOUR: "15 min", HOUR: "hour", 4 * HOUR: "4 h", 24 * HOUR: "day"}
+DOWNLOAD = "dashboard:flow-chart-table"
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -168,6 +169,7 @@ def throughput(course: Course, bands: Mapping[datetime, Band]) -> Chart:
         rows=rows,
         drawing=partial(band_lines, times, counts, lows=lows, highs=highs),
         address=course.address("throughput"),
+        download=DOWNLOAD,
         legend=(Key("l4", "usual"),) if any(usual) else (),
     )
 
@@ -223,6 +225,7 @@ def latency(course: Course, limit: timedelta | None) -> Chart:
         rows=rows,
         drawing=partial(latency_lines, course.times, by_name, limit_ms=milliseconds),
         address=course.address("latency"),
+        download=DOWNLOAD,
         legend=LATENCY_KEYS,
     )
 
