@@ -28,6 +28,10 @@ class Capability(models.Model):
             ("export_tables", "Download the tables that own pages show"),
             ("export_many_rows", "Download more than 5,000 rows at once"),
             ("export_money", "Download amounts of money with a table"),
+            ("retry_batches", "Fold batches again that were given up"),
+            ("view_catalogue", "See places, systems, interfaces, workflows and targets"),
+            ("propose_changes", "Propose changes of targets and mappings"),
+            ("approve_changes", "Approve changes that others proposed"),
         ]
 
     def __str__(self) -> str:
