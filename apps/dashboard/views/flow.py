@@ -76,6 +76,7 @@ def _flow(request: HttpRequest) -> dict[str, Any]:
     now, scope, chosen = timezone.now(), scope_of(request), _chosen(request)
     shown = flow_health.shown(request, scope, chosen, now=now)
     return frame(now, scope, chosen) | {
+        "places_address": reverse("dashboard:flow"),
         "board": shown.html,
         "version": shown.etag,
         "picture": shown.picture,
