@@ -79,7 +79,7 @@ def test_the_page_says_each_chart_in_words_and_leads_to_its_figure_and_its_table
     happened(*done("c-1", minutes=10))
     page = as_bea.get(FLOW)
     assertContains(page, "Half took")
-    assertContains(page, 'data-figure="/charts/flow/latency/?as=figure"')
+    assertContains(page, 'data-figures="/charts/flow/?as=figure" data-name="latency"')
     assertContains(page, '<a href="/charts/flow/latency/">Open the table</a>')
     assertContains(page, "vendor/plotly/plotly-basic.min.js")
 
@@ -93,7 +93,8 @@ def test_a_figure_is_json_and_304_while_unchanged(as_bea, happened, time_machine
     happened(*done("c-1"))
     first = as_bea.get(LATENCY, FIGURE)
     assert first.headers["Content-Type"] == "application/json"
-    assert [trace["name"] for trace in first.json()["data"]] == ["p50", "p95", "p99"]
+    drawn = first.json()["latency"]["figure"]
+    assert [trace["name"] for trace in drawn["data"]] == ["p50", "p95", "p99"]
     etag = first.headers["ETag"]
     again = as_bea.get(LATENCY, FIGURE, headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
@@ -106,7 +107,19 @@ def test_the_page_names_the_version_of_the_figure_it_leads_to(as_bea, happened, 
     time_machine.move_to(timezone.now(), tick=False)
     happened(*done("c-1"))
     [shown] = [one for one in as_bea.get(FLOW).context["trends"].charts if one.name == "latency"]
-    assert as_bea.get(LATENCY, FIGURE).headers["ETag"] == shown.version
+    assert as_bea.get(LATENCY, FIGURE).json()["latency"]["version"] == shown.version
+    assert as_bea.get(CHARTS, FIGURE).json()["latency"]["version"] == shown.version
+
+
+def test_the_figures_of_a_page_come_in_one_answer_and_304_while_unchanged(
+    as_bea, happened, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    happened(*done("c-1"))
+    first = as_bea.get(CHARTS, FIGURE)
+    assert list(first.json()) == ["throughput", "latency"]
+    unchanged = {"If-None-Match": first.headers["ETag"]}
+    assert as_bea.get(CHARTS, FIGURE, headers=unchanged).status_code == 304
 
 
 def test_the_table_is_a_part_for_a_swap_and_a_page_for_everybody_else(as_bea, happened):

@@ -51,6 +51,8 @@ class Chart:
     legend: Sequence[Key] = ()
     # The name of the address of its table as a file, which takes the chart's name and a form.
     download: str = ""
+    # Where the figures of all charts of a page are, which saves a request for each.
+    shared: str = ""
 
     @property
     def version(self) -> str:
@@ -59,9 +61,10 @@ class Chart:
         return etag_of(repr(drawn).encode())
 
     @property
-    def figure(self) -> str:
-        """The address of the figure."""
-        return f"{self.address}{'&' if '?' in self.address else '?'}as=figure"
+    def figures(self) -> str:
+        """The address of the figure, with its neighbours where they share one."""
+        address = self.shared or self.address
+        return f"{address}{'&' if '?' in address else '?'}as=figure"
 
     @property
     def table_rows(self) -> SafeString:

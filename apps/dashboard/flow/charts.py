@@ -71,6 +71,10 @@ class Course:
     def times(self) -> list[str]:
         return local([point.bucket for point in self.points], self.zone)
 
+    @property
+    def shared(self) -> str:
+        return reverse("dashboard:flow-charts") + self.chosen.query
+
     def address(self, name: str) -> str:
         return reverse("dashboard:flow-chart", args=[name]) + self.chosen.query
 
@@ -170,6 +174,7 @@ def throughput(course: Course, bands: Mapping[datetime, Band]) -> Chart:
         drawing=partial(band_lines, times, counts, lows=lows, highs=highs),
         address=course.address("throughput"),
         download=DOWNLOAD,
+        shared=course.shared,
         legend=(Key("l4", "usual"),) if any(usual) else (),
     )
 
@@ -226,6 +231,7 @@ def latency(course: Course, limit: timedelta | None) -> Chart:
         drawing=partial(latency_lines, course.times, by_name, limit_ms=milliseconds),
         address=course.address("latency"),
         download=DOWNLOAD,
+        shared=course.shared,
         legend=LATENCY_KEYS,
     )
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.access import needs
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.dashboard import board
-from apps.dashboard.charts import answer
+from apps.dashboard.charts import answer, answer_figures
 from apps.dashboard.flow import board as flow_health
 from apps.dashboard.flow import charts
 from apps.dashboard.scope import scope_of
@@ -42,7 +42,10 @@ def flow_board(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs("accounts.view_scorecards")
 def flow_charts(request: HttpRequest) -> HttpResponse:
-    """What lies below the board, for the page that asks again."""
+    """What lies below the board, for the page that asks again; with `as=figure` what is drawn."""
+    if request.GET.get("as") == "figure":
+        trends, _ = charts.trends(scope_of(request), _chosen(request), now=timezone.now())
+        return answer_figures(request, trends.charts)
     if not wants_partial(request):
         return flow(request)
     now, chosen = timezone.now(), _chosen(request)
