@@ -66,14 +66,11 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
-<<<<<<< HEAD
             "dashboard:flow-chart-table": [{"own": "latency"}.get(what, f"of-{subject}"), "csv"],
-=======
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
             "mfa_edit_webauthn": ["0"],
             "mfa_remove_webauthn": ["0"],
             "account_reset_password_from_key": ["1", "nobodys-key"],
->>>>>>> main
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
             "dashboard:flow-table": ["csv"],
