@@ -87,6 +87,7 @@ class Place:
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
             "dashboard:search-again": ["elsewhere" if what == "other" else "nobodys"],
+            "dashboard:flow-chart-table": [{"own": "latency"}.get(what, f"of-{subject}"), "csv"],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
             **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],

@@ -136,6 +136,9 @@ GET  dashboard:scorecard-table     no   404 404 404 404 404 404 404 403 403  302
 GET  dashboard:explained-table     own  200 200 200 200 200 403 200 403 403  302  302
 GET  dashboard:explained-table     other 404 404 404 404 404 403 404 403 403 302  302
 GET  dashboard:explained-table     no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:flow-chart-table    own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:flow-chart-table    other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:flow-chart-table    no   404 404 404 404 404 404 404 403 403  302  302
 GET  dashboard:flow-table          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell-table          own  200 200 200 200 200 403 200 403 403  302  302
 GET  dashboard:cell-table          other 404 404 404 404 404 403 404 403 403 302  302
