@@ -34,7 +34,7 @@ ONCE_EVERY = timedelta(minutes=1)
 SEALED_AT_ONCE, READ_AT_ONCE = 2_000, 5_000
 FIRST_HASH = b""
 
-# Added unless the same was noted lately; without `since` always. Index: audit_by_act.
+# Added unless the same was noted lately; without `since` always. Index: audit_by_group.
 ADD = """
 INSERT INTO accounts_auditevent
        (id, at, actor_id, actor, act, object, facility_id, facts, origin, request, mac)
@@ -42,7 +42,8 @@ SELECT %(id)s, %(at)s, %(actor_id)s, %(actor)s, %(act)s, %(on)s, %(facility_id)s
        %(origin)s, %(request)s, %(mac)s
  WHERE %(since)s::timestamptz IS NULL OR NOT EXISTS (
        SELECT FROM accounts_auditevent
-        WHERE act = %(act)s AND at > %(since)s AND object = %(on)s
+        WHERE split_part(act, '.', 1) = split_part(%(act)s, '.', 1) AND at > %(since)s
+          AND act = %(act)s AND object = %(on)s
           AND actor_id IS NOT DISTINCT FROM %(actor_id)s
           AND (actor_id IS NOT NULL OR origin = %(origin)s))
 """
