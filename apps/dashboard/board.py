@@ -14,6 +14,7 @@ from apps.core.htmx import etag_of
 from apps.dashboard import wording
 from apps.dashboard.heat import LEGEND, Address, Board, Heat, heat, p95
 from apps.dashboard.scope import Choice, Scope, columns
+from apps.dashboard.tiles import Tile
 from apps.scorecards import queries
 from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import objectives_at
@@ -49,17 +50,6 @@ class Selection:
         if self.places.value != "all":
             chosen["places"] = self.places.value
         return f"?{urlencode(chosen)}" if chosen else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One figure at the top of a page."""
-
-    label: str
-    figure: str
-    unit: str = ""
-    foot: str = ""
-    icon: str = ""
 
 
 @dataclass(frozen=True, slots=True)

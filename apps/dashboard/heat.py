@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import wording
 from apps.dashboard.icons import icon
+from apps.dashboard.looks import Status
 from apps.scorecards.objectives import Objectives
 from apps.scorecards.queries import Glance, Scorecards
 
@@ -23,22 +24,31 @@ P95 = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How a figure stands against its objective: a class, a word, an icon when it needs a look."""
+    """How a figure stands against its objective: the class of its cell, and its status."""
 
     css: str
-    word: str
-    icon: str = ""
+    status: Status
+
+    @property
+    def word(self) -> str:
+        return self.status.word.lower()
+
+    @property
+    def icon(self) -> str:
+        """Cells that need a look have one; others stay quiet."""
+        return self.status.icon if self in NEEDS_A_LOOK else ""
 
 
-WELL_OVER = Tone("q0", "well over")
-MET = Tone("q1", "met")
-SLIPPING = Tone("q2", "slipping", "trending-down")
-AT_RISK = Tone("q3", "at risk", "alert-triangle")
-MISSED = Tone("q4", "missed", "circle-x")
-FEW = Tone("few", "too few to judge")
-NONE_DUE = Tone("none", "nothing due")
-SILENT = Tone("hs", "silent", "volume-off")
-NO_OBJECTIVE = Tone("q1", "no objective")
+WELL_OVER = Tone("q0", Status.WELL_OVER)
+MET = Tone("q1", Status.MET)
+SLIPPING = Tone("q2", Status.SLIPPING)
+AT_RISK = Tone("q3", Status.AT_RISK)
+MISSED = Tone("q4", Status.MISSED)
+FEW = Tone("few", Status.TOO_FEW)
+NONE_DUE = Tone("none", Status.NOTHING_DUE)
+SILENT = Tone("hs", Status.SILENT)
+NO_OBJECTIVE = Tone("q1", Status.NO_OBJECTIVE)
+NEEDS_A_LOOK = (SLIPPING, AT_RISK, MISSED, SILENT)
 TROUBLED = (AT_RISK, MISSED, SILENT)
 # How much of the error budget the misses use up: half of it, all, once and a half, three times.
 BUDGET_TONES = ((0.5, WELL_OVER), (1.0, MET), (1.5, SLIPPING), (3.0, AT_RISK))

@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 from apps.catalog.snapshot import Snapshot
 from apps.dashboard import wording
+from apps.dashboard.looks import Look, Status
 from apps.dashboard.queries import PAGE, Mark, Receipt, farthest_stage
-from apps.dashboard.timeline import OUTCOMES, STATES, Look, sla_look
+from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
 from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
 
 BATCH_STATES = {
-    IngestBatch.State.WAITING: Look("info", "clock", "Waiting", ""),
-    IngestBatch.State.FOLDED: Look("ok", "circle-check", "Counted", ""),
-    IngestBatch.State.FAILED: Look("bad", "circle-x", "Failed", ""),
+    IngestBatch.State.WAITING: Status.WAITING,
+    IngestBatch.State.FOLDED: Status.COUNTED,
+    IngestBatch.State.FAILED: Status.FAILED,
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -146,7 +147,7 @@ def _event_row(of: Event, catalogue: Snapshot, zone: ZoneInfo, now: datetime) ->
         wording.duration(max(of.received_at - of.occurred_at, timedelta())),
         stage.name if stage else f"Stage {of.rank}",
         look,
-        look.word or "OK",
+        look.word,
         of.attempt,
         of.source.name,
         " ".join(filter(None, (of.error_standard, of.error_code, of.error_location))),

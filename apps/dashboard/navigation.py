@@ -1,16 +1,22 @@
 """Where a person may go: one list, for the sidebar, the tabs of a phone and the first page."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.dashboard.people import role_codes
+
+# Groups of the sidebar, top to bottom; the first needs no heading.
+WORK, OPERATE, ADMINISTER = "", "Operate", "Administer"
+GROUPS = (WORK, OPERATE, ADMINISTER)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page in the navigation. `pages` are those that lie below it."""
+    """A page in the navigation; `pages` lie below it, "g" and `letter` lead there."""
 
     label: str
     page: str
@@ -18,6 +24,8 @@ class Entry:
     permission: str = ""
     for_staff: bool = False
     pages: tuple[str, ...] = ()
+    group: str = WORK
+    letter: str = ""
 
     @property
     def address(self) -> str:
@@ -38,9 +46,10 @@ class Link:
     address: str
     icon: str
     is_current: bool
+    group: str
+    letter: str
 
 
-# In the order of work. An administrator has only the last three, and begins with people.
 ENTRIES = (
     Entry(
         "Flow health",
@@ -48,6 +57,7 @@ ENTRIES = (
         "activity-heartbeat",
         "accounts.view_scorecards",
         pages=("dashboard:board", "dashboard:cell", "dashboard:transaction"),
+        letter="f",
     ),
     Entry(
         "Quarantine",
@@ -55,21 +65,67 @@ ENTRIES = (
         "shield-x",
         "accounts.view_quarantine",
         pages=("telemetry:quarantined", "telemetry:resubmit", "telemetry:discard"),
+        group=OPERATE,
+        letter="r",
     ),
-    Entry("Administration", "admin:index", "settings", for_staff=True),
-    Entry("Sources", "telemetry:sources", "plug-connected", "accounts.rotate_source_keys"),
-    Entry("Status", "dashboard:status", "database", "accounts.view_system_status"),
+    Entry(
+        "Sources",
+        "telemetry:sources",
+        "plug-connected",
+        "accounts.rotate_source_keys",
+        group=OPERATE,
+        letter="k",
+    ),
+    Entry(
+        "Status",
+        "dashboard:status",
+        "database",
+        "accounts.view_system_status",
+        group=OPERATE,
+        letter="t",
+    ),
+    Entry(
+        "Administration",
+        "admin:index",
+        "settings",
+        for_staff=True,
+        group=ADMINISTER,
+        letter="a",
+    ),
 )
+
+# What a role begins with, and what comes next; the other pages follow in the order above.
+ORDERS: Mapping[str, Sequence[str]] = {
+    "revenue_cycle_analyst": ("Exceptions", "Checkpoints", "Scorecards", "Flow health"),
+    "rcm_supervisor": ("Exceptions", "Flow health", "Scorecards", "Checkpoints", "Approvals"),
+    "integration_engineer": ("Flow health", "Exceptions", "Interfaces", "Operations"),
+    "integration_lead": ("Flow health", "Exceptions", "Scorecards", "Checkpoints", "Interfaces"),
+    "finance_approver": ("Approvals", "Checkpoints", "Exceptions", "Value"),
+    "executive": ("Value", "Scorecards", "Flow health"),
+    "compliance_auditor": ("Audit", "Exceptions", "Scorecards", "Interfaces"),
+    "administrator": ("People", "Settings", "Audit", "Administration"),
+}
 
 
 def navigation(request: HttpRequest) -> list[Link]:
-    """What the reader may open, in order. The first is where they begin."""
+    """What the reader may open, in their role's order. The first is where they begin."""
     user = request.user
     if not isinstance(user, User):
         return []
     here = request.resolver_match.view_name if request.resolver_match else ""
     return [
-        Link(one.label, one.address, one.icon, here in (one.page, *one.pages))
-        for one in ENTRIES
-        if one.is_open_to(user)
+        Link(one.label, one.address, one.icon, here in (one.page, *one.pages), group, one.letter)
+        for one, group in _ordered([one for one in ENTRIES if one.is_open_to(user)], user)
     ]
+
+
+def _ordered(entries: Sequence[Entry], user: User) -> list[tuple[Entry, str]]:
+    """What a role names stands first, without a heading; the rest keeps its groups."""
+    named = next((ORDERS[code] for code in role_codes(user) if code in ORDERS), ())
+    first = sorted(
+        (one for one in entries if one.label in named), key=lambda one: named.index(one.label)
+    )
+    rest = sorted(
+        (one for one in entries if one not in first), key=lambda one: GROUPS.index(one.group)
+    )
+    return [(one, WORK) for one in first] + [(one, one.group) for one in rest]

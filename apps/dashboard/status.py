@@ -13,7 +13,8 @@ from django.template.defaultfilters import filesizeformat
 
 from apps.core.health import BrokerReport, broker_report
 from apps.dashboard import wording
-from apps.dashboard.board import Tile
+from apps.dashboard.looks import Look, Status
+from apps.dashboard.tiles import Tile
 from apps.pipeline import status
 from apps.telemetry import partitions
 from apps.telemetry.journal import Waiting, waiting
@@ -32,6 +33,7 @@ PACKAGES = {
     "Granian": "granian",
     "django-htmx": "django-htmx",
 }
+STANDINGS = {"ok": Status.OK, "warn": Status.BEHIND, "bad": Status.BROKEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Part:
     fact: str
 
     @property
-    def icon(self) -> str:
-        return {"ok": "circle-check", "warn": "alert-triangle", "bad": "circle-x"}[self.css]
+    def look(self) -> Look:
+        return STANDINGS[self.css].saying(self.word)
 
 
 UNTOLD = Part(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from apps.catalog import models as catalog
 from apps.catalog.snapshot import Snapshot, System
 from apps.dashboard import wording
+from apps.dashboard.looks import Look, Status
 from apps.dashboard.queries import is_reopened
 from apps.telemetry.models import Event, Outcome, Transaction
 
@@ -43,36 +44,25 @@ LEAST_WIDTH = 0.7
 DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How an outcome is shown: status class, icon, word, fill of its bar."""
-
-    css: str
-    icon: str
-    word: str
-    fill: str
-
-
 OUTCOMES = {
-    Outcome.OK: Look("ok", "circle-check", "", "f-mute"),
-    Outcome.RETRY: Look("warn", "refresh", "Retry", "f-warn"),
-    Outcome.FAILED: Look("bad", "circle-x", "Failed", "f-bad"),
-    Outcome.DEAD_LETTER: Look("bad", "mail-x", "Dead letter", "f-bad"),
-    Outcome.MANUAL: Look("info", "user", "By hand", "f-info"),
-    Outcome.CANCELLED: Look("mute", "circle-minus", "Cancelled", "f-line"),
+    Outcome.OK: Status.OK,
+    Outcome.RETRY: Status.RETRY,
+    Outcome.FAILED: Status.FAILED,
+    Outcome.DEAD_LETTER: Status.DEAD_LETTER,
+    Outcome.MANUAL: Status.BY_HAND,
+    Outcome.CANCELLED: Status.CANCELLED,
 }
 # Lanes are narrow: a kind is shorter than a name.
 SYSTEM_KINDS = dict(catalog.System.Kind.choices)
-WAITING = Look("mute", "hand-stop", "", "f-line")
 STATES = {
-    Transaction.State.IN_FLIGHT: Look("info", "progress", "In flight", ""),
-    Transaction.State.RETRYING: Look("warn", "refresh", "Retrying", ""),
-    Transaction.State.FAILED: Look("bad", "circle-x", "Failed", ""),
-    Transaction.State.DEAD_LETTERED: Look("bad", "mail-x", "Dead-lettered", ""),
-    Transaction.State.COMPLETED: Look("ok", "circle-check", "Completed", ""),
-    Transaction.State.REJECTED: Look("warn", "circle-x", "Rejected", ""),
-    Transaction.State.CANCELLED: Look("mute", "circle-minus", "Cancelled", ""),
-    Transaction.State.EXPIRED: Look("mute", "clock-pause", "Expired", ""),
+    Transaction.State.IN_FLIGHT: Status.IN_FLIGHT,
+    Transaction.State.RETRYING: Status.RETRYING,
+    Transaction.State.FAILED: Status.FAILED,
+    Transaction.State.DEAD_LETTERED: Status.DEAD_LETTERED,
+    Transaction.State.COMPLETED: Status.COMPLETED,
+    Transaction.State.REJECTED: Status.REJECTED,
+    Transaction.State.CANCELLED: Status.CANCELLED,
+    Transaction.State.EXPIRED: Status.EXPIRED,
 }
 
 
@@ -174,7 +164,7 @@ def _look_at(of: Transaction, sla: int, times: Times, *, now: datetime) -> Look:
     look = _clock_look(sla, *times, now=now)
     if times[2] and is_reopened(of):
         # The clock stopped once and for all, as it is counted; the business did not.
-        return Look("warn", "refresh", f"{look.word}, then reopened", "")
+        return Status.REOPENED.saying(f"{look.word}, then reopened")
     return look
 
 
@@ -187,17 +177,17 @@ def _clock_look(
     now: datetime,
 ) -> Look:
     if not started or not due:
-        return Look("mute", "circle", "Not started" if not started else "No target", "")
+        return Status.NO_TARGET if started else Status.NOT_STARTED
     if sla == Transaction.Sla.EXCLUDED:
-        return Look("mute", "circle-minus", "Excluded", "")
+        return Status.EXCLUDED
     if stopped:
         late = stopped - due
         if late <= timedelta():
-            return Look("ok", "circle-check", "Met", "")
-        return Look("bad", "circle-x", f"Late by {wording.duration(late)}", "")
+            return Status.MET
+        return Status.LATE.saying(f"Late by {wording.duration(late)}")
     if due <= now:
-        return Look("bad", "alert-triangle", f"Overdue {wording.duration(now - due)}", "")
-    return Look("info", "clock", f"Due in {wording.duration(due - now)}", "")
+        return Status.OVERDUE.saying(f"Overdue {wording.duration(now - due)}")
+    return Status.DUE.saying(f"Due in {wording.duration(due - now)}")
 
 
 def _axis(of: Transaction, now: datetime) -> Axis:
@@ -248,8 +238,10 @@ def _lane(
 
 
 def _result(event: Event, look: Look, gap: timedelta | None) -> str:
-    """The native error where there is one, else the word, else how long it took to get here."""
-    return event.error_code or look.word or (wording.duration(gap) if gap is not None else "Start")
+    """The native error where there is one; how long it took to get here if all was well."""
+    if event.error_code or look is not Status.OK:
+        return event.error_code or look.word
+    return wording.duration(gap) if gap is not None else "Start"
 
 
 def _waiting(last: Event, axis: Axis, now: datetime) -> Lane:
@@ -257,7 +249,7 @@ def _waiting(last: Event, axis: Axis, now: datetime) -> Lane:
     width = max(axis.at(max(now, last.occurred_at)) - start, LEAST_WIDTH)
     waited = wording.duration(max(now - last.occurred_at, timedelta()))
     label = "Waits for a person" if last.outcome in (3, 4) else "Waits for the next stage"
-    return Lane("", "", label, False, f"{start:.2f}%", f"{width:.2f}%", "", WAITING, waited)
+    return Lane("", "", label, False, f"{start:.2f}%", f"{width:.2f}%", "", Status.ON_HOLD, waited)
 
 
 def _ticks(axis: Axis, zone: ZoneInfo) -> list[Tick]:

@@ -8,8 +8,8 @@ from apps.accounts.access import needs
 from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell
-from apps.dashboard.views.flow import flow, flow_board
-from apps.dashboard.views.home import home, strip
+from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
+from apps.dashboard.views.home import home, keys, strip
 from apps.dashboard.views.status import status
 from apps.dashboard.views.transaction import transaction
 
@@ -30,12 +30,15 @@ urlpatterns = [
     path("flow/", flow, name="flow"),
     path("flow/board/", flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("charts/flow/", flow_charts, name="flow-charts"),
+    path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",
         api.transaction,
         name="transaction-api",
     ),
+    path("keys/", keys, name="keys"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),

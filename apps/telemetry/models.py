@@ -140,11 +140,6 @@ class Quarantine(models.Model):
         """The reason in words."""
         return label_of(self.code)
 
-    @property
-    def state_colour(self) -> str:
-        """The tone its state is shown in."""
-        return {"open": "warn", "discarded": ""}.get(self.state, "ok")
-
 
 class QuarantineDay(models.Model):
     """What a source added to the quarantine on a UTC day, and what was only counted beyond that."""

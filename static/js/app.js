@@ -1,10 +1,13 @@
-// What htmx does not do by itself: polling that pauses, answers that may be "unchanged", focus and
-// scroll that survive a swap, one polite announcer, and a bar when the server cannot be reached.
+// What htmx does not do: polling that pauses, "unchanged", focus and scroll across a swap, one polite
+// announcer, dialogs, toasts, keys. All delegated: what is swapped in needs no setting up.
 (() => {
   const body = document.body;
+  const find = (selector, inside = document) => inside.querySelector(selector);
+  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   let kept = null;
 
-  const isPoll = (detail) => detail.elt.matches("[data-poll]") && !detail.requestConfig.triggeringEvent;
+  const polls = (element) => element.matches('[data-poll], [hx-trigger*="every "]');
+  const isPoll = (detail) => polls(detail.elt) && !detail.requestConfig.triggeringEvent;
 
   // --- polling: not while nobody looks, and at once when somebody looks again
   body.addEventListener("htmx:beforeRequest", (event) => {
@@ -17,7 +20,8 @@
   // --- unchanged answers: 304 leaves the page alone (see responseHandling in base.html). What is on
   // screen knows its version: from the page it came with, then from the answer that replaced it.
   body.addEventListener("htmx:configRequest", ({ detail }) => {
-    if (!detail.elt.matches("[data-poll]")) return;
+    if (!polls(detail.elt)) return;
+    // The server does not count it as somebody being there.
     detail.headers["X-Poll"] = "1";
     const version = detail.elt.closest("[data-version]")?.dataset.version;
     if (version) detail.headers["If-None-Match"] = version;
@@ -46,40 +50,122 @@
     const inside = focused && detail.target.contains(focused);
     kept = {
       focus: inside ? place(focused) : null,
-      scroll: [...document.querySelectorAll("[data-keep-scroll]")].map((e) => [e.dataset.keepScroll, e.scrollLeft, e.scrollTop]),
+      scroll: all("[data-keep-scroll]").map((e) => [e.dataset.keepScroll, e.scrollLeft, e.scrollTop]),
     };
   });
   body.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (!kept) return;
     for (const [name, left, top] of kept.scroll) {
-      const element = document.querySelector(`[data-keep-scroll="${name}"]`);
-      if (element) element.scrollTo({ left, top, behavior: "instant" });
+      find(`[data-keep-scroll="${name}"]`)?.scrollTo({ left, top, behavior: "instant" });
     }
-    const again = kept.focus && document.querySelector(kept.focus);
-    if (again) again.focus({ preventScroll: true });
+    if (kept.focus) find(kept.focus)?.focus({ preventScroll: true });
     kept = null;
     announce(detail.requestConfig);
   });
 
   // --- one polite announcer: says the summary only when it differs from what was said
-  const summary = () => document.querySelector("[data-summary]")?.dataset.summary || "";
+  const say = (words) => { find("#announcer").textContent = words; };
+  const summary = () => find("[data-summary]")?.dataset.summary || "";
   let said = summary();
   const announce = (request) => {
     const now = summary();
-    if (now && (now !== said || request?.triggeringEvent?.isTrusted)) {
-      document.getElementById("announcer").textContent = now;
-    }
+    if (now && (now !== said || request?.triggeringEvent?.isTrusted)) say(now);
     said = now;
   };
 
+  // --- toasts
+  const toast = (words, { css = "", retry = null } = {}) => {
+    const shown = find("#toast").content.firstElementChild.cloneNode(true);
+    if (css) shown.classList.add(css);
+    find("p", shown).textContent = words;
+    const again = find("[data-retry]", shown);
+    again.hidden = !retry;
+    again.addEventListener("click", () => { shown.remove(); retry(); });
+    const toasts = find("#toasts");
+    toasts.append(shown);
+    while (toasts.children.length > 3) toasts.firstElementChild.remove();
+    if (!css) setTimeout(() => shown.remove(), 8000);
+    say(words);
+  };
+  body.addEventListener("toast", ({ detail }) => toast(detail.text, { css: detail.css }));
+  const REFUSALS = {
+    403: "Your role does not include this. Nothing was changed.",
+    404: "This is not there any more. Nothing was changed.",
+    409: "Somebody changed this meanwhile. Open it again to see how it is now.",
+    429: "Too many requests at once. Wait a moment, then try again.",
+  };
+  const complain = (detail, words) => {
+    if (isPoll(detail)) return;
+    const { elt, verb, triggeringEvent } = detail.requestConfig;
+    if (elt.matches("dialog")) elt.close();
+    // Reading again is harmless; what writes is left to whoever wrote it.
+    const again = () => (elt.matches("dialog") ? opener?.click() : htmx.trigger(elt, triggeringEvent?.type || "click"));
+    toast(words, { css: "error", retry: verb === "get" ? again : null });
+  };
+  body.addEventListener("htmx:responseError", ({ detail }) =>
+    complain(detail, REFUSALS[detail.xhr.status] || (detail.xhr.status < 500 ? "This was refused. Nothing was changed."
+      : "Something broke on our side. What you see is as it was.")));
+
   // --- the connection: the old figures stay, the bar says so
-  const reachable = (yes) => { document.getElementById("offline").hidden = yes; };
+  const reachable = (yes) => { find("#offline").hidden = yes; };
   addEventListener("offline", () => reachable(false));
   addEventListener("online", () => htmx.trigger(body, "refresh"));
-  for (const name of ["htmx:sendError", "htmx:timeout"]) body.addEventListener(name, () => reachable(false));
+  for (const name of ["htmx:sendError", "htmx:timeout"]) body.addEventListener(name, ({ detail }) => {
+    reachable(false);
+    complain(detail, "Throughline cannot be reached. Nothing was changed.");
+  });
   body.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.xhr.status) reachable(detail.xhr.status < 500);
   });
+
+  // --- dialogs: a link's own page, shown in a drawer or a dialog; without script it is just a page
+  let opener = null;
+  const open = (link) => {
+    const dialog = find(`#${link.dataset.dialog}`), page = find("[data-page]", dialog);
+    if (!dialog.open) opener = link.closest("details[name=menu]")?.firstElementChild || link;
+    link.closest("details[name=menu]")?.removeAttribute("open");
+    if (page) page.href = link.href;
+    dialog.open || dialog.showModal();
+    htmx.ajax("GET", link.href, { source: dialog, target: find(".fill", dialog), swap: "innerHTML" });
+  };
+  body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    const dialog = target.closest(".fill") === target && target.closest("dialog");
+    if (!dialog) return;
+    dialog.setAttribute("aria-label", find("h1, h2", target)?.textContent || "Details");
+    find("[autofocus]", target)?.focus();
+  });
+  document.addEventListener("close", ({ target }) => {
+    if (target.id !== "confirm") all(".fill", target).forEach((fill) => fill.replaceChildren());
+    // The opener may have been swapped for one that looks the same.
+    const again = opener && !opener.isConnected ? place(opener) && find(place(opener)) : opener;
+    again?.focus();
+  }, true);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+    if (link && plain) { event.preventDefault(); open(link); }
+    if (event.target.matches("dialog.drawer")) event.target.close();
+    event.target.closest("[data-close]")?.closest(".toast").remove();
+    for (const menu of all("details[name=menu][open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  // --- a form with data-confirm asks first
+  document.addEventListener("submit", (event) => {
+    const { target: form, submitter } = event;
+    if (!form.dataset.confirm || form.dataset.sure) { delete form.dataset.sure; return; }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const dialog = find("#confirm"), yes = find("[value=yes]", dialog);
+    yes.textContent = form.dataset.confirmYes || submitter?.textContent || "Go on";
+    find("h2", dialog).textContent = form.dataset.confirm;
+    find("p", dialog).textContent = form.dataset.confirmText || "";
+    dialog.returnValue = "";
+    opener = submitter;
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "yes") { form.dataset.sure = "yes"; form.requestSubmit(submitter); }
+    }, { once: true });
+  }, true);
 
   // --- arrow keys walk the heat table
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -99,4 +185,38 @@
     }
     return null;
   };
+
+  // --- keys: each has something to press on screen, too
+  const isOff = () => localStorage.getItem("shortcuts") === "off";
+  const rows = () => all("main .tbl tbody tr").map((row) => find("a[href]", row)).filter(Boolean);
+  const move = (by) => {
+    const links = rows(), at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    links[at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)]?.focus();
+  };
+  const KEYS = {
+    "/": () => find("[data-search]")?.focus(),
+    "?": () => find("[data-keys]")?.click(),
+    j: () => move(1),
+    k: () => move(-1),
+    o: () => document.activeElement.closest("a[href]")?.click(),
+    u: () => all(".crumbs a").pop()?.click(),
+  };
+  let leads = false;
+  document.addEventListener("keydown", (event) => {
+    const { key, target } = event, menu = target.closest?.("details[name=menu][open]");
+    if (key === "Escape" && menu) { menu.open = false; menu.firstElementChild.focus(); }
+    if (isOff() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (find("dialog[open]") || target.closest?.("input, select, textarea, [contenteditable]")) return;
+    const act = leads ? () => find(`.side [data-go="${CSS.escape(key)}"]`)?.click() : KEYS[key];
+    leads = key === "g" && !leads;
+    if (act) { event.preventDefault(); act(); }
+  });
+  const switches = () => all("[data-shortcuts]").forEach((box) => { box.checked = !isOff(); });
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("[data-shortcuts]")) return;
+    localStorage.setItem("shortcuts", target.checked ? "on" : "off");
+    switches();
+  });
+  switches();
+  all("#toasts p").forEach((words) => say(words.textContent));
 })();

@@ -1,16 +1,24 @@
 // Runs before the first paint: a reader's choice wins, otherwise the system's scheme.
 (() => {
+  const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => localStorage.getItem("theme");
-  const apply = () => {
-    document.documentElement.dataset.theme = chosen() || (system.matches ? "dark" : "light");
+  const chosen = () => localStorage.getItem("theme") || "";
+  const show = () => {
+    root.dataset.theme = chosen() || (system.matches ? "dark" : "light");
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      button.setAttribute("aria-pressed", button.dataset.themeChoice === chosen());
+    }
   };
-  apply();
-  system.addEventListener("change", apply);
-  addEventListener("storage", apply);
+  root.classList.add("js");
+  show();
+  system.addEventListener("change", show);
+  addEventListener("storage", show);
+  document.addEventListener("DOMContentLoaded", show);
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("[data-theme-toggle]")) return;
-    localStorage.setItem("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-    apply();
+    const button = event.target.closest("[data-theme-choice]");
+    if (!button) return;
+    if (button.dataset.themeChoice) localStorage.setItem("theme", button.dataset.themeChoice);
+    else localStorage.removeItem("theme");
+    show();
   });
 })();

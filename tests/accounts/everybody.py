@@ -58,6 +58,8 @@ class Place:
         item = self.items.get(what, NOWHERE)
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            # A chart is the reader's own or there is none of that name.
+            "dashboard:flow-chart": [{"own": "latency"}.get(what, f"of-{subject}")],
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],

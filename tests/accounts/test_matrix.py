@@ -67,6 +67,10 @@ GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:flow-charts         own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:flow-chart          own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:flow-chart          other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:flow-chart          no   404 404 404 404 404 404 404 403 403  302  302
 GET  dashboard:transaction         own  200 200 200 200 200 403 200 403 403  302  302
 GET  dashboard:transaction         other 404 404 404 404 404 403 404 403 403 302  302
 GET  dashboard:transaction         no   404 404 404 404 404 403 404 403 403  302  302
@@ -75,6 +79,7 @@ GET  dashboard:transaction-api     other 404 404 404 404 404 403 404 403 403 401
 GET  dashboard:transaction-api     no   404 404 404 404 404 403 404 403 403  401  401
 GET  dashboard:status              own  403 403 200 200 403 403 200 200 403  302  302
 GET  dashboard:strip               own  200 200 200 200 200 200 200 200 200  302  302
+GET  dashboard:keys                own  200 200 200 200 200 200 200 200 200  302  302
 GET  dashboard:sign-in             own  302 302 302 302 302 302 302 302 302  200  200
 POST dashboard:sign-in             own  302 302 302 302 302 302 302 302 302  200  200
 GET  dashboard:sign-out            own  405 405 405 405 405 405 405 405 405  302  302

@@ -41,7 +41,8 @@ def test_a_person_signs_in_sees_the_matrix_and_follows_a_cell_to_one_timeline(bu
     page.get_by_role("link", name="s-1").click()
     expect(page.get_by_role("table", name="Stages and attempts")).to_contain_text("NO_COSTCENTER")
 
-    page.get_by_role("button", name="Sign out").first.click()
+    page.locator(".me > summary").click()
+    page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
@@ -130,9 +131,12 @@ def test_dark_follows_the_system_until_a_reader_chooses(busy, ivo, read):
     page = reader.open("/flow/")
     theme = page.locator("html")
     expect(theme).to_have_attribute("data-theme", "dark")
-    page.get_by_role("button", name="Switch colour scheme").click()
+    page.locator(".me > summary").click()
+    page.get_by_role("button", name="Light").click()
     expect(theme).to_have_attribute("data-theme", "light")
     expect(reader.open("/flow/").locator("html")).to_have_attribute("data-theme", "light")
+    page.get_by_role("button", name="As the system").click()
+    expect(theme).to_have_attribute("data-theme", "dark")
 
 
 @pytest.mark.parametrize("path", ["/flow/", "/flow/flow_1/NORTH/", "{transaction}", "/api/"])

@@ -10,10 +10,11 @@ from django.test import Client
 @pytest.fixture(autouse=True)
 def forget_answers() -> None:
     """A test that is rolled back may leave the same state behind as the next one reaches."""
-    from apps.dashboard import board
+    from apps.dashboard import board, flow_charts
     from apps.scorecards import views
 
     board._boards.clear()
+    flow_charts._kept.clear()
     views._etags.clear()
 
 

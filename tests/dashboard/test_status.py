@@ -168,7 +168,7 @@ def test_a_broker_that_is_away_loses_nothing():
 def test_its_icons_are_in_the_sprite():
     sprite = (settings.BASE_DIR / "static/vendor/icons/icons.svg").read_text()
     for css in ("ok", "warn", "bad"):
-        assert f'<symbol id="{page.Part("", css, "", "").icon}"' in sprite
+        assert f'<symbol id="{page.Part("", css, "", "").look.icon}"' in sprite
 
 
 @pytest.mark.parametrize("role", ["revenue_cycle_analyst", "finance_approver", "executive"])

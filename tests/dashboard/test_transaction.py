@@ -22,7 +22,7 @@ def test_lanes_follow_the_order_of_events_with_attempts_and_waits(network, as_be
         "Waits for a person",
     ]
     assert [lane.result for lane in lanes[:3]] == ["Start", "503", "NO_COSTCENTER"]
-    assert [lane.look.word for lane in lanes[:3]] == ["", "Retry", "Failed"]
+    assert [lane.look.word for lane in lanes[:3]] == ["OK", "Retry", "Failed"]
     assert lanes[2].wait_from and not lanes[1].wait_from
 
 
@@ -62,9 +62,9 @@ def test_times_are_those_of_the_facility(network, as_ivo):
 
 
 def test_no_identifier_is_in_the_address_or_the_title(network, as_bea):
-    fold(network, *done("claim-4711"))
-    path = address(network, "claim-4711")
-    assert "4711" not in path
+    fold(network, *done("claim-4711-0815"))
+    path = address(network, "claim-4711-0815")
+    assert "4711-0815" not in path
     assertContains(as_bea.get(path), "<title>Transaction · Throughline</title>")
 
 

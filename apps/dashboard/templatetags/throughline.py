@@ -6,20 +6,58 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
-from apps.accounts.roles import ROLES
-from apps.dashboard import wording
+from apps.dashboard import glyphs, wording
+from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
+from apps.dashboard.looks import Look, Severity, look_of
 from apps.dashboard.navigation import Link, navigation
+from apps.dashboard.people import role_names
 from apps.dashboard.scope import SITES, scope_of
 from apps.dashboard.strip import strip_of
 
 register = template.Library()
 register.simple_tag(icon)
+register.simple_tag(glyphs.spark)
+register.simple_tag(glyphs.value_range, name="range")
+register.simple_tag(glyphs.bar)
+register.simple_tag(glyphs.stacked)
+
+
+@register.simple_tag
+def status(what: Look | str, word: str = "", *, pill: bool = False) -> SafeString:
+    """Icon and word of a status, given by itself or by name; `word` says more than it does."""
+    look = look_of(what)
+    css = f"pill {look.css}" if pill else look.css
+    return format_html('<span class="st {}">{}{}</span>', css, icon(look.icon), word or look.word)
+
+
+@register.simple_tag
+def severity(rank: int) -> SafeString:
+    """Signal bars with S1 to S4, and the word for who does not see them."""
+    found = Severity[f"S{rank}"]
+    return format_html(
+        '<span class="prio p{}">{}{}<span class="visually-hidden"> {}</span></span>',
+        found.rank, glyphs.severity_bars(found.rank), found.name, found.word,
+    )  # fmt: skip
+
+
+@register.simple_block_tag
+def note(content: str, css: str = "info", glyph: str = "info-circle") -> str:
+    """A tinted line with markup of its own. Text alone goes through _note.html."""
+    return render_to_string("_note.html", {"text": content, "css": css, "glyph": glyph})
+
+
+@register.simple_block_tag
+def blank(content: str, glyph: str, heading: str, level: int = 2, *, panel: bool = True) -> str:
+    """Nothing to show, and why; what it holds says what to do instead."""
+    told = {"glyph": glyph, "heading": heading, "level": level, "panel": panel, "content": content}
+    return render_to_string("_blank.html", told)
 
 
 @register.inclusion_tag("_strip.html", takes_context=True)
@@ -44,6 +82,12 @@ def facility_scope(context: dict[str, Any]) -> dict[str, Any]:
     return {"sites": len(sites), "only": sites[0] if len(sites) == 1 else None}
 
 
+@register.inclusion_tag("dashboard/_chart.html")
+def figure(chart: Chart) -> dict[str, Any]:
+    """A chart with everything that stands in for it."""
+    return {"chart": chart}
+
+
 @register.filter
 def initials(user: User) -> str:
     """Two letters for the avatar."""
@@ -54,10 +98,7 @@ def initials(user: User) -> str:
 @register.filter
 def role(user: User) -> str:
     """What a person is here, in words."""
-    names = [
-        ROLES[group.name].name if group.name in ROLES else group.name for group in user.groups.all()
-    ]
-    return ", ".join(names) or ("Superuser" if user.is_superuser else "No role yet")
+    return ", ".join(role_names(user)) or ("Superuser" if user.is_superuser else "No role yet")
 
 
 @register.filter

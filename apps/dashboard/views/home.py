@@ -8,11 +8,21 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.access import needs
-from apps.core.htmx import unless_unchanged, wants_partial
+from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.dashboard.denial import GIVE_ROLES, denial, roles_with
 from apps.dashboard.navigation import navigation
 from apps.dashboard.scope import scope_of
 from apps.dashboard.strip import strip_of
+
+# What static/js/app.js understands.
+KEYS = (
+    ("/", "", "Search"),
+    ("j", "k", "Next row, previous row"),
+    ("Enter", "o", "Open the row"),
+    ("u", "", "Back to the list"),
+    ("Esc", "", "Close"),
+    ("?", "", "This list"),
+)
 
 
 @require_safe
@@ -23,6 +33,14 @@ def home(request: HttpRequest) -> HttpResponse:
     if not links:
         return render(request, "dashboard/no_role.html", {"givers": roles_with(GIVE_ROLES)})
     return redirect(links[0].address)
+
+
+@require_safe
+@needs()
+def keys(request: HttpRequest) -> HttpResponse:
+    """Every key of the keyboard, with where it leads this reader."""
+    context = {"links": navigation(request), "keys": KEYS}
+    return render_page(request, "dashboard/keys.html", "dashboard/_keys.html", context)
 
 
 def denied(request: HttpRequest, exception: Exception) -> HttpResponse:

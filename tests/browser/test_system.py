@@ -1,0 +1,110 @@
+"""What every page has: dialogs, toasts, keys, menus, the tabs of a phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_pages import PHONE
+from tests.dashboard.cast import done, fold, make_person
+
+POLLS = ("/flow/board/", "/status/strip/")
+
+
+@pytest.fixture
+def busy(network):
+    fold(network, *done("d-1"), *done("d-2", facility=1))
+    return network
+
+
+def focused(page: Page) -> str:
+    found: str = page.evaluate("document.activeElement.textContent.trim()")
+    return found
+
+
+def test_a_link_opens_its_page_in_a_dialog_and_escape_gives_the_focus_back(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    page.locator(".me > summary").click()
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog).to_contain_text("Next row, previous row")
+    assert page.url.endswith("/flow/")
+    page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    assert focused(page).startswith("I")
+
+
+def test_without_script_the_same_link_is_a_page(busy, ivo, read):
+    page = read(ivo, java_script_enabled=False).open("/flow/")
+    page.locator(".me > summary").click()
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+
+
+def test_keys_lead_to_pages_and_through_rows(busy, ivo, read):
+    page = read(ivo).open("/status/")
+    page.keyboard.press("g")
+    page.keyboard.press("f")
+    expect(page).to_have_url(re.compile("/flow/$"))
+    page.goto(page.url + "flow_1/NORTH/?show=recent")
+    page.keyboard.press("j")
+    assert focused(page) == "d-1"
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile("/transactions/"))
+    page.keyboard.press("u")
+    expect(page).to_have_url(re.compile("/flow/flow_1/NORTH/$"))
+
+
+def test_keys_can_be_switched_off_and_stay_off(busy, ivo, read):
+    reader = read(ivo)
+    page = reader.open("/flow/")
+    page.locator(".me > summary").click()
+    page.get_by_role("switch").uncheck()
+    page = reader.open("/flow/")
+    page.keyboard.press("?")
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_who_polls_says_so(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    asked = {}
+    page.on("request", lambda one: asked.update({one.url: one.headers.get("x-poll")}))
+    page.get_by_role("link", name="last hour").click()
+    page.wait_for_timeout(2_500)
+    polls = {said for url, said in asked.items() if any(poll in url for poll in POLLS)}
+    assert polls == {"1"}
+    assert {said for url, said in asked.items() if "/flow/?window=1h" in url} == {None}
+
+
+def test_a_swap_that_fails_leaves_the_page_and_offers_to_try_again(busy, ivo, read):
+    reader = read(ivo)
+    reader.expected = ("500",)
+    page = reader.open("/flow/")
+    page.route("**/flow/?window=7d", lambda route: route.fulfill(status=500))
+    page.get_by_role("link", name="last 7 days").click()
+    toast = page.locator(".toast.error")
+    expect(toast).to_contain_text("Something broke on our side")
+    expect(page.locator("#announcer")).to_contain_text("Something broke on our side")
+    page.unroute("**/flow/?window=7d")
+    toast.get_by_role("button", name="Try again").click()
+    expect(page).to_have_url(re.compile("window=7d"))
+
+
+def test_a_phone_has_four_tabs_and_the_rest_below_more(busy, read):
+    eli = make_person("eli", "integration_engineer", busy.facilities[0].parent)
+    page = read(eli, **PHONE).open("/flow/")
+    tabs = page.get_by_role("navigation", name="Main, compact")
+    expect(tabs.locator("> a")).to_have_count(4)
+    tabs.locator("summary").click()
+    expect(tabs.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_headers_keep_the_page_to_itself(busy, ivo, read):
+    page = read(ivo).open("/keys/")
+    headers = page.request.get(page.url).headers
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-content-type-options"] == "nosniff"
