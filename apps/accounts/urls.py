@@ -1,10 +1,22 @@
-"""Addresses of the read API that belong to nobody further right."""
+"""Addresses of the read API that belong to nobody further right, and of the pages about people."""
 
 from django.urls import path
 
-from apps.accounts import views
+from apps.accounts.views import audit, catalogue, me, people, review
 
 app_name = "accounts"
 urlpatterns = [
-    path("api/v1/catalogue", views.catalogue, name="catalogue"),
+    path("api/v1/catalogue", catalogue.catalogue, name="catalogue"),
+    path("people/", people.index, name="people"),
+    path("people/new/", people.create, name="new-person"),
+    path("people/review/", review.index, name="review"),
+    path("people/requests/<int:pk>/", people.decide, name="decide-role"),
+    path("people/<int:pk>/", people.person, name="person"),
+    path("people/<int:pk>/access/", people.change, name="access"),
+    path("people/<int:pk>/close/", people.close, name="close-account"),
+    path("people/<int:pk>/reopen/", people.reopen, name="reopen-account"),
+    path("people/<int:pk>/revoke-tokens/", people.end_tokens, name="end-tokens"),
+    path("people/<int:pk>/review/", review.sign, name="sign-review"),
+    path("audit/", audit.index, name="audit"),
+    path("me/permissions/", me.permissions, name="permissions"),
 ]

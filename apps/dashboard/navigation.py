@@ -85,6 +85,23 @@ ENTRIES = (
         letter="t",
     ),
     Entry(
+        "People",
+        "accounts:people",
+        "users",
+        "accounts.view_people",
+        pages=("accounts:person", "accounts:access", "accounts:new-person", "accounts:review"),
+        group=ADMINISTER,
+        letter="p",
+    ),
+    Entry(
+        "Audit",
+        "accounts:audit",
+        "history",
+        "accounts.view_audit",
+        group=ADMINISTER,
+        letter="u",
+    ),
+    Entry(
         "Administration",
         "admin:index",
         "settings",

@@ -1,0 +1,75 @@
+"""The review of access: who may do what, since when, given by whom; and a signature for each."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts import queries
+from apps.accounts.access import needs
+from apps.accounts.models import AccessReview, User
+from apps.accounts.roles import ROLES
+from apps.accounts.services import reviews
+from apps.accounts.services.access import NotAllowed
+from apps.accounts.views.people import reader
+from apps.catalog.snapshot import snapshot
+from apps.core.htmx import render_page
+
+REVIEW = "accounts.review_access"
+
+
+@require_safe
+@needs(REVIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    """Every open account: a quarter of a year is how long a signature holds."""
+    found = [one for one in queries.people(limit=queries.EVERYBODY) if one.is_active]
+    rows = review_rows(found)
+    signed = [one["person"].reviewed_at for one in rows if one["person"].reviewed_at]
+    context = {
+        "rows": rows,
+        "due": sum(one["is_due"] for one in rows),
+        "last": max(signed, default=None),
+        "me": reader(request).pk,
+    }
+    return render_page(request, "accounts/review.html", "accounts/_review.html", context)
+
+
+def review_rows(found: list[queries.PersonRow]) -> list[dict[str, Any]]:
+    """People with what they hold in words, and since when."""
+    given = queries.given_to([one.id for one in found])
+    places = snapshot().facilities_by_id
+    return [
+        {
+            "person": one,
+            "roles": [(ROLES[code].name, given[one.id].get(("role", code)))
+                      for code in ROLES if code in one.roles],
+            "facilities": [(places[pk], given[one.id].get(("facility", places[pk].code)))
+                           for pk in one.facilities if pk in places],
+            "is_due": is_due(one),
+        }
+        for one in found
+    ]  # fmt: skip
+
+
+def is_due(person: queries.PersonRow) -> bool:
+    """Whether somebody should look at this person's access again."""
+    signed = person.reviewed_at
+    return signed is None or signed < now() - queries.DORMANT_AFTER
+
+
+@require_POST
+@needs(REVIEW)
+def sign(request: HttpRequest, pk: int) -> HttpResponse:
+    whom = get_object_or_404(User, pk=pk)
+    remove = request.POST.get("verdict") == AccessReview.Verdict.REMOVE
+    verdict = AccessReview.Verdict.REMOVE if remove else AccessReview.Verdict.KEEP
+    try:
+        reviews.sign_review(whom, verdict, by=reader(request))
+    except NotAllowed as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"Signed for {whom.username}: {verdict.label.lower()}.")
+    return redirect("accounts:review")
