@@ -9,6 +9,9 @@ from dataclasses import dataclass
 SCORECARDS = ("accounts.view_scorecards",)
 TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
 RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
+EXPORT = "accounts.export_tables"
+EXPORT_MANY = (EXPORT, "accounts.export_many_rows")
+EXPORT_ALL = (*EXPORT_MANY, "accounts.export_money")
 OPERATE = "accounts.view_system_status"
 AUDIT = "accounts.view_audit"
 
@@ -48,23 +51,32 @@ class Role:
 
 
 ROLES: Mapping[str, Role] = {
-    "revenue_cycle_analyst": Role("Revenue-cycle analyst", RESOLVE),
-    "rcm_supervisor": Role("Revenue-cycle supervisor", RESOLVE),
+    "revenue_cycle_analyst": Role(
+        "Revenue-cycle analyst", (*RESOLVE, EXPORT, "accounts.export_money")
+    ),
+    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, *EXPORT_ALL)),
     "integration_engineer": Role(
         "Integration engineer",
-        (*RESOLVE, "accounts.rotate_source_keys", OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE),
+        (
+            *RESOLVE,
+            *EXPORT_MANY,
+            "accounts.rotate_source_keys",
+            OPERATE,
+            *READ_CATALOGUE,
+            *EDIT_STRUCTURE,
+        ),
         works_in_admin=True,
     ),
     "integration_lead": Role(
         "Integration lead",
-        (*RESOLVE, OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
+        (*RESOLVE, *EXPORT_MANY, OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
         works_in_admin=True,
     ),
-    "finance_approver": Role("Finance approver", TRANSACTIONS),
-    "executive": Role("Executive", SCORECARDS),
+    "finance_approver": Role("Finance approver", (*TRANSACTIONS, *EXPORT_ALL)),
+    "executive": Role("Executive", (*SCORECARDS, *EXPORT_ALL)),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, OPERATE, AUDIT, *WATCH_PEOPLE, *READ_CATALOGUE),
+        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, *WATCH_PEOPLE, *READ_CATALOGUE),
         works_in_admin=True,
     ),
     "administrator": Role(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts.views import audit, catalogue, me, people, review
+from apps.accounts.views import audit, catalogue, downloads, me, people, review
 
 app_name = "accounts"
 urlpatterns = [
@@ -18,5 +18,7 @@ urlpatterns = [
     path("people/<int:pk>/revoke-tokens/", people.end_tokens, name="end-tokens"),
     path("people/<int:pk>/review/", review.sign, name="sign-review"),
     path("audit/", audit.index, name="audit"),
+    path("audit/acts.<form:form>", downloads.audit_table, name="audit-table"),
+    path("people/review/accounts.<form:form>", downloads.review_table, name="review-table"),
     path("me/permissions/", me.permissions, name="permissions"),
 ]

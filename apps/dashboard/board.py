@@ -1,5 +1,6 @@
 """The board of the flow page: tiles and heat table of the places and the window a reader chose."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import etag_of
 from apps.dashboard import wording
-from apps.dashboard.heat import LEGEND, Address, Board, Heat, heat, p95
+from apps.dashboard.heat import LEGEND, Address, Board, Heat, Tone, heat, judge, p95
 from apps.dashboard.scope import Choice, Scope, columns
 from apps.dashboard.tiles import Tile
 from apps.scorecards import queries
@@ -107,13 +108,32 @@ def _told(made: Picture, chosen: Selection) -> dict[str, object]:
 
 
 def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -> Picture:
-    """The board as of now, from one statement for the figures and one for who is silent."""
+    """The board as of now."""
+    board = _board(scope, chosen, now)
+    table = heat(board, lambda place: scope.region(place).short_name)
+    window = named_window(chosen.window, end=None, now=now)
+    return Picture(tiles(board.cards.total, window, now), table, is_stale, _summary(table))
+
+
+def judged_cells(
+    scope: Scope, chosen: Selection, *, now: datetime
+) -> Iterator[tuple[Workflow, Facility, Glance, Tone]]:
+    """The cells of the heat table by workflow and place, with how each stands."""
+    board = _board(scope, chosen, now)
+    for line in board.workflows:
+        for site in board.sites:
+            if cell := board.cards.cells.get((line.id, site.id)):
+                yield line, site, cell, judge(board, (line.id, site.id))
+
+
+def _board(scope: Scope, chosen: Selection, now: datetime) -> Board:
+    """One statement for the figures and one for who is silent."""
     window = named_window(chosen.window, end=None, now=now)
     zones = {place.id: place.time_zone for place in chosen.places.facilities}
     lines = scope.catalogue.document.workflows
     cards = queries.glance(zones=zones, workflow_ids=[one.id for one in lines], window=window)
     used = {facility for _, facility in cards.cells}
-    board = Board(
+    return Board(
         cards,
         objectives_at(now),
         _silent(zones, now),
@@ -121,8 +141,6 @@ def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -
         columns(chosen.places.facilities, used),
         _address(chosen),
     )
-    table = heat(board, lambda place: scope.region(place).short_name)
-    return Picture(tiles(cards.total, window, now), table, is_stale, _summary(table))
 
 
 def tiles(total: Glance, window: Window, now: datetime) -> list[Tile]:

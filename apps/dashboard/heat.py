@@ -111,7 +111,7 @@ class Board:
 
 def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
     """The table of a board; workflows nobody here uses are left out."""
-    tones = {key: _tone(board, key) for key in board.cards.cells}
+    tones = {key: judge(board, key) for key in board.cards.cells}
     used = [line for line in board.workflows if line.id in board.cards.workflows]
     regions = [(name, len(list(sites))) for name, sites in groupby(board.sites, key=region_of)]
     troubled = sum(judged in TROUBLED for judged in tones.values())
@@ -166,7 +166,8 @@ def _shared_objective(board: Board, line: Workflow) -> float | None:
     return max(set(known), key=known.count, default=None)
 
 
-def _tone(board: Board, key: Key) -> Tone:
+def judge(board: Board, key: Key) -> Tone:
+    """How a cell stands; one that is silent has nothing else to say."""
     if key in board.silent:
         return SILENT
     return tone(board.cards.cells[key], board.objectives.get(key))

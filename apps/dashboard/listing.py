@@ -124,7 +124,7 @@ def _transaction_row(
         of.pk,
         of.correlation_id,
         STATES[Transaction.State(of.state)],
-        _stage_name(of, catalogue),
+        stage_name(of, catalogue),
         wording.clock_time(of.first_at, zone, now=now),
         wording.duration(max((now if of.is_open else of.last_at) - of.first_at, timedelta())),
         sla_look(of, now=now),
@@ -133,7 +133,8 @@ def _transaction_row(
     )
 
 
-def _stage_name(of: Transaction, catalogue: Snapshot) -> str:
+def stage_name(of: Transaction, catalogue: Snapshot) -> str:
+    """The farthest stage of a transaction, by name."""
     stage = farthest_stage(of, catalogue)
     return stage.name if stage else wording.NOTHING
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.catalog.snapshot import Snapshot, Stage
 from apps.core.db import fetch_all
@@ -58,14 +58,15 @@ def transaction(*, facilities: Sequence[int], id: UUID) -> Transaction | None:
 
 def events(of: Transaction) -> list[Event]:
     """Its events as they occurred. The bounds name the few partitions they lie in."""
+    return list(all_events(of)[:EVENTS_SHOWN])
+
+
+def all_events(of: Transaction) -> QuerySet[Event]:
+    """The same, however many there are."""
     found = Event.objects.filter(
         transaction_id=of.pk, occurred_at__gte=of.first_at, occurred_at__lte=of.last_at
     )
-    return list(
-        found.select_related("source", "interface").order_by("occurred_at", "rank", "attempt")[
-            :EVENTS_SHOWN
-        ]
-    )
+    return found.select_related("source", "interface").order_by("occurred_at", "rank", "attempt")
 
 
 def business_keys(of: Transaction) -> list[BusinessKey]:
@@ -108,28 +109,40 @@ def open_transactions(
     *, facility_id: int, workflow_id: int, after: Mark | None
 ) -> list[Transaction]:
     """What is open in a cell, oldest first; one more than a page, to know if another follows."""
-    found = Transaction.objects.filter(
-        workflow_id=workflow_id, facility_id=facility_id, state__lt=Transaction.State.COMPLETED
-    )
+    found = open_in_cell(facility_id=facility_id, workflow_id=workflow_id)
     if after:
         found = found.filter(
             Q(first_at__gt=after.first_at) | Q(first_at=after.first_at, pk__gt=after.id),
             first_at__gte=after.first_at,
         )
-    return list(found.order_by("first_at", "pk")[: PAGE + 1])
+    return list(found[: PAGE + 1])
+
+
+def open_in_cell(*, facility_id: int, workflow_id: int) -> QuerySet[Transaction]:
+    """Everything open in a cell, oldest first."""
+    found = Transaction.objects.filter(
+        workflow_id=workflow_id, facility_id=facility_id, state__lt=Transaction.State.COMPLETED
+    )
+    return found.order_by("first_at", "pk")
 
 
 def recent_transactions(
     *, facility_id: int, workflow_id: int, after: Mark | None
 ) -> list[Transaction]:
     """What started last in a cell, newest first; one more than a page."""
-    found = Transaction.objects.filter(workflow_id=workflow_id, facility_id=facility_id)
+    found = recent_in_cell(facility_id=facility_id, workflow_id=workflow_id)
     if after:
         found = found.filter(
             Q(first_at__lt=after.first_at) | Q(first_at=after.first_at, pk__lt=after.id),
             first_at__lte=after.first_at,
         )
-    return list(found.order_by("-first_at", "-pk")[: PAGE + 1])
+    return list(found[: PAGE + 1])
+
+
+def recent_in_cell(*, facility_id: int, workflow_id: int) -> QuerySet[Transaction]:
+    """Everything in a cell, newest first."""
+    found = Transaction.objects.filter(workflow_id=workflow_id, facility_id=facility_id)
+    return found.order_by("-first_at", "-pk")
 
 
 def _journal_id(moment: datetime, rest: int) -> UUID:

@@ -8,6 +8,7 @@ from apps.accounts.access import needs
 from apps.dashboard import api
 from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell
+from apps.dashboard.views.downloads import cell_table, events_table, flow_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
 from apps.dashboard.views.status import status
@@ -30,6 +31,13 @@ urlpatterns = [
     path("flow/", flow, name="flow"),
     path("flow/board/", flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("flow/cells.<form:form>", flow_table, name="flow-table"),
+    path(
+        "flow/<slug:workflow>/<slug:facility>/transactions.<form:form>",
+        cell_table,
+        name="cell-table",
+    ),
+    path("transactions/<uuid:id>/events.<form:form>", events_table, name="events-table"),
     path("charts/flow/", flow_charts, name="flow-charts"),
     path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),

@@ -20,11 +20,18 @@ INTO_ROLLUPS = written(
 )
 ADDED = written("ON CONFLICT ON CONSTRAINT rollup_once DO UPDATE SET {additions}", MEASURES)
 
+# The oldest is one probe of the partial index transaction_open for each cell that moved, in the
+# snapshot in which its deltas were taken.
 MOVE_BACKLOG = written(
     """
-    INSERT INTO scorecards_backlog AS r (workflow_id, facility_id, {measures})
-    SELECT workflow_id, facility_id, {sums} FROM taken GROUP BY 1, 2 ORDER BY 1, 2
-        ON CONFLICT ON CONSTRAINT backlog_once DO UPDATE SET {additions}
+    INSERT INTO scorecards_backlog AS r (workflow_id, facility_id, {measures}, oldest_at)
+    SELECT workflow_id, facility_id, {sums},
+           (SELECT min(first_at) FROM telemetry_transaction AS t
+             WHERE t.workflow_id = taken.workflow_id AND t.facility_id = taken.facility_id
+               AND t.state < 5)
+      FROM taken GROUP BY 1, 2 ORDER BY 1, 2
+        ON CONFLICT ON CONSTRAINT backlog_once DO UPDATE SET
+           {additions}, oldest_at = excluded.oldest_at
 """,
     BACKLOG,
 )

@@ -77,6 +77,8 @@ class Backlog(models.Model):
     troubled = models.BigIntegerField()
     amount_open = models.BigIntegerField()
     amount_at_risk = models.BigIntegerField()
+    # Of the last compaction: sums cannot tell it, so it is looked up for the cells they touch.
+    oldest_at = models.DateTimeField(null=True)
 
     class Meta:
         managed = False

@@ -54,26 +54,27 @@ WITH counted AS (
 FLOW_SHOWN = written(FLOW, SHOWN)
 FLOW_GLANCED = written(FLOW, GLANCED)
 
-# What is open now. The oldest is one probe of the partial index transaction_open per cell.
-BACKLOG_NOW = """standing AS (
-    SELECT workflow_id, facility_id, sum(open)::bigint AS open, sum(overdue)::bigint AS overdue,
-           sum(business_overdue)::bigint AS business_overdue, sum(troubled)::bigint AS troubled,
-           sum(amount_open)::bigint AS amount_open, sum(amount_at_risk)::bigint AS amount_at_risk
-      FROM (SELECT workflow_id, facility_id, open, overdue, business_overdue, troubled,
-                   amount_open, amount_at_risk FROM scorecards_backlog
+# What is open now. The oldest is the compaction's, and looked up (one probe of the partial index
+# transaction_open) only where something began, ended or moved since: such deltas count starts.
+BACKLOG_NOW = written(
+    """standing AS (
+    SELECT workflow_id, facility_id, {sums}, min(oldest_at) AS oldest_at, bool_or(moved) AS moved
+      FROM (SELECT workflow_id, facility_id, {measures}, oldest_at, false AS moved
+              FROM scorecards_backlog
              UNION ALL
-            SELECT workflow_id, facility_id, open, overdue, business_overdue, troubled,
-                   amount_open, amount_at_risk FROM scorecards_rollupdelta) AS parts
+            SELECT workflow_id, facility_id, {measures}, NULL, started IS NOT NULL
+              FROM scorecards_rollupdelta) AS parts
      WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
      GROUP BY 1, 2
 ), backlog AS (
-    SELECT standing.*, extract(epoch FROM oldest.at) AS oldest
-      FROM standing
-      LEFT JOIN LATERAL (
-           SELECT min(first_at) AS at FROM telemetry_transaction AS t
+    SELECT standing.*, extract(epoch FROM CASE WHEN NOT moved THEN oldest_at ELSE (
+           SELECT min(first_at) FROM telemetry_transaction AS t
             WHERE t.workflow_id = standing.workflow_id AND t.facility_id = standing.facility_id
-              AND t.state < 5) AS oldest ON standing.open > 0
-), """
+              AND t.state < 5) END) AS oldest
+      FROM standing
+), """,
+    BACKLOG,
+)
 
 # What was open at a moment in the past: exact, from the transactions, and rarely asked for.
 BACKLOG_THEN = """standing AS (

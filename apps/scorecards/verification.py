@@ -153,9 +153,9 @@ SELECT grain, bucket, workflow_id, facility_id, {differences}
 """
 
 COMPARE_BACKLOG = """
-INSERT INTO verified_backlog (workflow_id, facility_id, {measures})
+INSERT INTO verified_backlog (workflow_id, facility_id, {measures}, oldest_at)
 WITH standing AS (
-    SELECT workflow_id, facility_id, COALESCE(amount_minor, 0) AS amount,
+    SELECT workflow_id, facility_id, first_at, COALESCE(amount_minor, 0) AS amount,
            sla = 2 AND stopped_at IS NULL AS overdue, state IN (3, 4) AS troubled,
            business_sla = 2 AND business_stopped_at IS NULL AS business_overdue
       FROM telemetry_transaction WHERE state < 5
@@ -163,12 +163,13 @@ WITH standing AS (
     SELECT workflow_id, facility_id, count(*) AS open, count(*) FILTER (WHERE overdue) AS overdue,
            count(*) FILTER (WHERE business_overdue) AS business_overdue,
            count(*) FILTER (WHERE troubled) AS troubled, sum(amount) AS amount_open,
-           sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled) AS amount_at_risk
+           sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled) AS amount_at_risk,
+           min(first_at) AS oldest_at
       FROM standing GROUP BY 1, 2
 )
-SELECT workflow_id, facility_id, {differences}
+SELECT workflow_id, facility_id, {differences}, e.oldest_at
   FROM e FULL JOIN scorecards_backlog AS a USING (workflow_id, facility_id)
- WHERE ({expected}) <> ({actual})
+ WHERE ({expected}, e.oldest_at) IS DISTINCT FROM ({actual}, a.oldest_at)
 """
 
 TELL = """
@@ -181,11 +182,16 @@ SELECT grain, bucket, workflow_id, facility_id, measure, actual + difference AS 
         SELECT 0, timestamptz 'epoch', d.workflow_id, d.facility_id, v.*
           FROM verified_backlog AS d
           LEFT JOIN scorecards_backlog AS a USING (workflow_id, facility_id)
-         CROSS JOIN LATERAL (VALUES {backlog}) AS v (measure, difference, actual)) AS told
+         CROSS JOIN LATERAL (VALUES {backlog}, {oldest}) AS v (measure, difference, actual)) AS told
  WHERE difference <> 0
  ORDER BY grain, bucket, workflow_id, facility_id, measure
  LIMIT %(most)s
 """
+
+# The oldest that is open, in seconds since 1970; 0 is none.
+OLDEST_TOLD = """('oldest_at', COALESCE(extract(epoch FROM d.oldest_at), 0)
+           - COALESCE(extract(epoch FROM a.oldest_at), 0),
+           COALESCE(extract(epoch FROM a.oldest_at), 0))"""
 
 # Differences are added, so that folds which ran meanwhile stay counted.
 MEND_CELLS = """
@@ -194,9 +200,9 @@ SELECT grain, bucket, workflow_id, facility_id, {measures} FROM verified_differe
     ON CONFLICT ON CONSTRAINT rollup_once DO UPDATE SET {additions}
 """
 MEND_BACKLOG = """
-INSERT INTO scorecards_backlog AS r (workflow_id, facility_id, {measures})
-SELECT workflow_id, facility_id, {measures} FROM verified_backlog
-    ON CONFLICT ON CONSTRAINT backlog_once DO UPDATE SET {additions}
+INSERT INTO scorecards_backlog AS r (workflow_id, facility_id, {measures}, oldest_at)
+SELECT workflow_id, facility_id, {measures}, oldest_at FROM verified_backlog
+    ON CONFLICT ON CONSTRAINT backlog_once DO UPDATE SET {additions}, oldest_at = excluded.oldest_at
 """
 REVISE = "UPDATE scorecards_revision SET revision = gen_random_uuid()"
 
@@ -307,6 +313,7 @@ def _with(statement: LiteralString, names: Sequence[LiteralString]) -> LiteralSt
         actual=", ".join(f"COALESCE(a.{name}, 0)" for name in names),
         cells=_told(MEASURES),
         backlog=_told(BACKLOG),
+        oldest=OLDEST_TOLD,
     )
 
 

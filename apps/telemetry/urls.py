@@ -6,6 +6,7 @@ from apps.telemetry.views import (
     api,
     batches,
     catalogue,
+    downloads,
     events,
     quarantine,
     quarantine_api,
@@ -32,8 +33,10 @@ urlpatterns = [
         name="quarantine-discard",
     ),
     path("quarantine/", quarantine.index, name="quarantine"),
+    path("quarantine/events.<form:form>", downloads.quarantine_table, name="quarantine-table"),
     path("quarantine/<uuid:pk>/", quarantine.detail, name="quarantined"),
     path("quarantine/<uuid:pk>/resubmit/", quarantine.resubmit, name="resubmit"),
     path("quarantine/<uuid:pk>/discard/", quarantine.discard, name="discard"),
     path("sources/", sources.index, name="sources"),
+    path("sources/sources.<form:form>", downloads.sources_table, name="sources-table"),
 ]

@@ -63,11 +63,22 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "dashboard:flow-table": ["csv"],
+            "dashboard:cell-table": [
+                "flow_1",
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what],
+                "csv",
+            ],
+            "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
+            "telemetry:quarantine-table": ["csv"],
+            "telemetry:sources-table": ["csv"],
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
         }
         if name in PERSON_PAGES:
             return [str(User.objects.get(username="gone").pk)]
+        if name in ("accounts:audit-table", "accounts:review-table"):
+            return ["csv"]
         if name == "accounts:decide-role":
             return ["1"]
         takes_item = name.startswith("telemetry:quarantine-re") or name in ITEM_PAGES

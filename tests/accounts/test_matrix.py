@@ -52,6 +52,8 @@ GET  accounts:review               own  403 403 403 403 403 403 200 200 403  302
 GET  accounts:sign-review          own  405 405 405 405 405 405 405 405 405  302  302
 POST accounts:sign-review          own  403 403 403 403 403 403 302 302 403  302  302
 GET  accounts:audit                own  403 403 403 403 403 403 200 200 403  302  302
+GET  accounts:audit-table          own  403 403 403 403 403 403 200 403 403  302  302
+GET  accounts:review-table         own  403 403 403 403 403 403 200 403 403  302  302
 GET  accounts:permissions          own  200 200 200 200 200 200 200 200 200  302  302
 GET  telemetry:batch               other 404 404 404 404 404 403 404 403 403 401  401
 GET  telemetry:batch               no   404 404 404 404 404 403 404 403 403  401  401
@@ -86,6 +88,15 @@ GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:flow-table          own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:cell-table          own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:cell-table          other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:cell-table          no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:events-table        own  200 200 200 200 200 403 200 403 403  302  302
+GET  dashboard:events-table        other 404 404 404 404 404 403 404 403 403 302  302
+GET  dashboard:events-table        no   404 404 404 404 404 403 404 403 403  302  302
+GET  telemetry:quarantine-table    own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:sources-table       own  403 403 200 403 403 403 403 403 403  302  302
 GET  dashboard:flow-charts         own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          other 404 404 404 404 404 404 404 403 403 302  302

@@ -211,3 +211,13 @@ def backlog(judged: Iterable[Judged]) -> dict[tuple[int, int], dict[str, int]]:
             cell["amount_open"] += amount
             cell["amount_at_risk"] += amount * (any(late) or t.state in (3, 4))
     return {key: dict(cell) for key, cell in found.items()}
+
+
+def oldest(judged: Iterable[Judged]) -> dict[tuple[int, int], datetime]:
+    """Since when the oldest that is open is, per (workflow, facility)."""
+    found: dict[tuple[int, int], datetime] = {}
+    for t in judged:
+        if t.is_open:
+            key = t.workflow, t.facility
+            found[key] = min(t.first_at, found.get(key, t.first_at))
+    return found

@@ -15,7 +15,13 @@ from apps.scorecards import compaction
 from apps.scorecards.verification import verify
 from tests.pipeline import oracle
 from tests.pipeline.network import START, event, post
-from tests.pipeline.world import rules, stored_backlog, stored_cells, stored_transactions
+from tests.pipeline.world import (
+    rules,
+    shown_oldest,
+    stored_backlog,
+    stored_cells,
+    stored_transactions,
+)
 
 ERRORS = [None, None, ("http", "503", "", ""), ("x12", "T4", "AAA03", "")]
 
@@ -54,9 +60,12 @@ def expect_the_oracle(network, events):
         by_transaction[one.transaction_id].append(one)
     known, moment = rules(network), now()
     judged = {key: oracle.judge(found, known, moment) for key, found in by_transaction.items()}
+    oldest = oracle.oldest(judged.values())
+    assert shown_oldest(network) == oldest, "with deltas that wait"
     assert stored_transactions() == judged
     assert stored_cells() == oracle.cells(judged.values(), events, known)
     assert stored_backlog() == oracle.backlog(judged.values())
+    assert shown_oldest(network) == oldest, "of the compaction"
 
 
 def arrive(network, events, order):
@@ -68,10 +77,10 @@ def arrive(network, events, order):
         post(network, *queue[:size])
         del queue[:size]
         if order.random() < 0.5:
-            services.fold_waiting()
+            order.choice([services.fold_waiting, services.fold_journal])()
         if order.random() < 0.2:
             order.choice([services.sweep_due, services.sweep_silent])()
-    services.fold_waiting()
+    order.choice([services.fold_waiting, services.fold_journal])()
     services.sweep_due()
     services.sweep_silent()
 
@@ -97,11 +106,12 @@ def test_a_rebuild_from_the_events_changes_nothing(network, empty_path, history,
     empty_path()
     events = [event(network, id=n, **one) for n, one in enumerate(history)]
     arrive(network, events, random.Random(seed))
-    before = stored_transactions(), stored_cells(), stored_backlog()
+    before = stored_transactions(), stored_cells(), stored_backlog(), shown_oldest(network)
 
     assert services.rebuild() == len(events)
 
-    assert (stored_transactions(), stored_cells(), stored_backlog()) == before
+    after = stored_transactions(), stored_cells(), stored_backlog(), shown_oldest(network)
+    assert after == before
 
 
 @pytest.mark.slow

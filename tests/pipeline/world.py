@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.utils.timezone import now
 
-from apps.scorecards import compaction
+from apps.scorecards import compaction, queries
 from apps.scorecards.measures import BACKLOG, MEASURES
 from apps.scorecards.models import Backlog, Rollup
+from apps.scorecards.windows import named_window
 from apps.telemetry.models import Transaction
 from tests.pipeline.network import Network
 from tests.pipeline.oracle import Judged, Rules
@@ -69,6 +71,17 @@ def stored_backlog() -> dict[tuple[int, int], dict[str, int]]:
         for row in Backlog.objects.all()
     }
     return {key: row for key, row in rows.items() if any(row.values())}
+
+
+def shown_oldest(network: Network) -> dict[tuple[int, int], datetime | None]:
+    """Since when the oldest that is open is, as readers see it now, whatever waits."""
+    moment = now()
+    found = queries.glance(
+        zones={f.pk: f.time_zone for f in network.facilities},
+        workflow_ids=[w.pk for w in network.workflows],
+        window=named_window("1h", end=None, now=moment),
+    )
+    return {key: cell.oldest_at for key, cell in found.cells.items() if cell.open}
 
 
 def stored_transactions() -> dict[str, Judged]:

@@ -71,6 +71,8 @@ def test_every_grain_is_recounted_and_mended(history, grain):
         "DELETE FROM scorecards_backlog",
         "UPDATE scorecards_rollup SET latency_histogram = latency_histogram * 3, latencies = 0",
         "UPDATE scorecards_backlog SET open = open + 4, amount_at_risk = -5",
+        "UPDATE scorecards_backlog SET oldest_at = oldest_at - interval '1 microsecond'",
+        "UPDATE scorecards_backlog SET oldest_at = NULL",
     ],
 )
 def test_any_damage_is_mended_completely(history, damage):

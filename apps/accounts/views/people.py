@@ -272,7 +272,6 @@ def _render_person(request: HttpRequest, whom: User, refusal: str = "") -> HttpR
         "warnings": [f"{one.names}: {one.why}" for one in delicate(held.roles)],
         "may_manage": by.has_perm(MANAGE) and by.pk != whom.pk,
         "is_me": by.pk == whom.pk,
-        "factors": [],
         "history": history_of(whom, by),
     }  # fmt: skip
     return render(request, "accounts/person.html", context)

@@ -25,8 +25,7 @@ REVIEW = "accounts.review_access"
 @needs(REVIEW)
 def index(request: HttpRequest) -> HttpResponse:
     """Every open account: a quarter of a year is how long a signature holds."""
-    found = [one for one in queries.people(limit=queries.EVERYBODY) if one.is_active]
-    rows = review_rows(found)
+    rows = open_accounts()
     signed = [one["person"].reviewed_at for one in rows if one["person"].reviewed_at]
     context = {
         "rows": rows,
@@ -37,8 +36,9 @@ def index(request: HttpRequest) -> HttpResponse:
     return render_page(request, "accounts/review.html", "accounts/_review.html", context)
 
 
-def review_rows(found: list[queries.PersonRow]) -> list[dict[str, Any]]:
-    """People with what they hold in words, and since when."""
+def open_accounts() -> list[dict[str, Any]]:
+    """Who can sign in, with what they hold in words, and since when."""
+    found = queries.people(state="active", limit=queries.EVERYBODY)
     given = queries.given_to([one.id for one in found])
     places = snapshot().facilities_by_id
     return [

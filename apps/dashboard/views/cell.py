@@ -25,7 +25,7 @@ def cell(request: HttpRequest, workflow: str, facility: str) -> HttpResponse:
     """One workflow at one facility: its figures, and for who may see single ones what is open."""
     now = timezone.now()
     scope = scope_of(request)
-    line, place = _line_and_place(scope, workflow, facility)
+    line, place = line_and_place(scope, workflow, facility)
     chosen = board.selection(scope, window=request.GET.get("window", ""), places="")
     sees_items = request.user.has_perm("accounts.view_transactions")
     context = (
@@ -71,7 +71,8 @@ def _card(
     }
 
 
-def _line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflow, Facility]:
+def line_and_place(scope: Scope, workflow: str, facility: str) -> tuple[Workflow, Facility]:
+    """What an address names; elsewhere and nowhere give the same answer."""
     line = scope.catalogue.workflows.get(workflow)
     place = scope.catalogue.facilities.get(facility)
     if line is None or place is None or place.id not in scope.ids:

@@ -26,7 +26,7 @@ def give_to_roles(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0005_audit_trail"),
+        ("accounts", "0006_exports"),
     ]
 
     operations = [
@@ -44,6 +44,9 @@ class Migration(migrations.Migration):
                     ("administer_network", "Administer people, sources and keys of every facility"),
                     ("view_system_status", "See how the product itself runs"),
                     ("view_audit", "Read the audit trail"),
+                    ("export_tables", "Download the tables that own pages show"),
+                    ("export_many_rows", "Download more than 5,000 rows at once"),
+                    ("export_money", "Download amounts of money with a table"),
                     ("view_people", "See people, their roles and facilities"),
                     (
                         "manage_people",

@@ -1,0 +1,125 @@
+"""Tables of the pages as they are exported: what a page shows, exact and with its units."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from apps.catalog.snapshot import Facility, Snapshot, Workflow
+from apps.core.exports import Column, Table, money
+from apps.dashboard import board, listing, queries
+from apps.dashboard.heat import Tone
+from apps.dashboard.scope import Scope
+from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
+from apps.scorecards.queries import Glance
+from apps.telemetry.models import Event, Outcome, Transaction
+
+# Rows read at once from the cursor on the server.
+CHUNK = 1_000
+P50, P95, P99 = 0.5, 0.95, 0.99
+Judged = tuple[Workflow, Facility, Glance, Tone]
+
+
+def transactions(
+    catalogue: Snapshot, line: Workflow, place: Facility, *, is_recent: bool, now: datetime
+) -> Table[Transaction]:
+    """The transactions of a cell: what is open, or what is new."""
+    read = queries.recent_in_cell if is_recent else queries.open_in_cell
+    found = read(facility_id=place.id, workflow_id=line.id)
+    zone = ZoneInfo(place.time_zone)
+    columns = [
+        Column[Transaction]("Transaction", lambda one: one.correlation_id),
+        Column("Workflow", lambda one: line.name),
+        Column("Facility", lambda one: place.name),
+        Column("State", lambda one: STATES[Transaction.State(one.state)].word),
+        Column("Farthest stage", lambda one: listing.stage_name(one, catalogue)),
+        Column("Started", lambda one: one.first_at.astimezone(zone)),
+        Column("Last event", lambda one: one.last_at.astimezone(zone)),
+        Column("Due", lambda one: one.due_at and one.due_at.astimezone(zone)),
+        Column("Integration clock", lambda one: sla_look(one, now=now).word),
+        Column("Attempts", lambda one: one.attempts),
+        Column(_in_currency("Amount"), lambda one: money(one.amount_minor), is_money=True),
+        Column("Kind of amount", listing.amount_kind, is_money=True),
+        Column("Error standard", lambda one: one.error_standard),
+        Column("Error code", lambda one: one.error_code),
+        Column("Number", lambda one: one.pk),
+    ]
+    return Table(
+        f"transactions {line.code} {place.code}",
+        f"{line.name} at {place.name}",
+        columns,
+        lambda most: found[:most].iterator(chunk_size=CHUNK),
+    )
+
+
+def events(catalogue: Snapshot, of: Transaction) -> Table[Event]:
+    """Every event of a transaction in the order it occurred."""
+    zone = ZoneInfo(catalogue.facilities_by_id[of.facility_id].time_zone)
+    found = queries.all_events(of)
+    columns = [
+        Column[Event]("Occurred", lambda one: one.occurred_at.astimezone(zone)),
+        Column("Received", lambda one: one.received_at.astimezone(zone)),
+        Column("Stage", lambda one: _stage(one, catalogue)),
+        Column("Outcome", lambda one: OUTCOMES[Outcome(one.outcome)].word or "OK"),
+        Column("Attempt", lambda one: one.attempt),
+        Column(_in_currency("Amount"), lambda one: money(one.amount_minor), is_money=True),
+        Column("Error standard", lambda one: one.error_standard),
+        Column("Error code", lambda one: one.error_code),
+        Column("Error location", lambda one: one.error_location),
+        Column("Interface", lambda one: one.interface.code if one.interface else None),
+        Column("Source", lambda one: one.source.code),
+        Column("Event id", lambda one: one.event_id),
+    ]
+    return Table(
+        f"events {of.pk}",
+        "Events of one transaction",
+        columns,
+        lambda most: found[:most].iterator(chunk_size=CHUNK),
+    )
+
+
+def cells(scope: Scope, chosen: board.Selection, *, now: datetime) -> Table[Judged]:
+    """The cells of the matrix, one a row."""
+    columns = [
+        Column[Judged]("Workflow", lambda one: one[0].name),
+        Column("Facility", lambda one: one[1].name),
+        Column("Standing", lambda one: one[3].word),
+        Column("Attainment, %", lambda one: _percent(one[2].attainment)),
+        Column("Met", lambda one: one[2].met),
+        Column("Missed", lambda one: one[2].breached),
+        Column("Started", lambda one: one[2].started),
+        Column("Events", lambda one: one[2].events),
+        Column("Open", lambda one: one[2].open),
+        Column("Overdue", lambda one: one[2].overdue),
+        Column("Failed or dead-lettered", lambda one: one[2].troubled),
+        Column("Oldest open since", lambda one: one[2].oldest_at),
+        Column("p50, ms", lambda one: _quantile(one[2], P50)),
+        Column("p95, ms", lambda one: _quantile(one[2], P95)),
+        Column("p99, ms", lambda one: _quantile(one[2], P99)),
+        Column(_in_currency("Open"), lambda one: money(one[2].amount_open), is_money=True),
+        Column(_in_currency("At risk"), lambda one: money(one[2].amount_at_risk), is_money=True),
+    ]
+
+    def rows(most: int) -> Iterable[Judged]:
+        return list(board.judged_cells(scope, chosen, now=now))[:most]
+
+    return Table(f"flow {chosen.window}", "Flow health", columns, rows)
+
+
+def _in_currency(label: str) -> str:
+    return f"{label}, {settings.THROUGHLINE_CURRENCY}"
+
+
+def _stage(of: Event, catalogue: Snapshot) -> str:
+    stage = catalogue.stages_by_id.get(of.stage_id)
+    return stage.name if stage else f"Stage {of.rank}"
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(share * 100, 4)
+
+
+def _quantile(cell: Glance, fraction: float) -> float | None:
+    [found] = cell.quantiles(fraction)
+    return None if found is None else round(found)
