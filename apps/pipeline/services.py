@@ -213,6 +213,7 @@ def maintain() -> None:
     expire_requests()
     audit.seal()
     audit.log_head()
+    audit.verify_further()
 
 
 class _MissingDays(Exception):

@@ -29,7 +29,7 @@ def test_the_administration_has_the_icon_of_the_product(as_ada):
         assert 'rel="icon" href="/static/img/favicon' in as_ada.get(path).content.decode()
 
 
-@pytest.mark.parametrize("page", ["user/", "apitoken/", "user/add/"])
+@pytest.mark.parametrize("page", ["user/", "apitoken/"])
 def test_the_pages_of_people_open(as_ada, bea, page):
     issue_token(user=bea)
     assert as_ada.get(f"/admin/accounts/{page}").status_code == 200
