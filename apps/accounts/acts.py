@@ -42,6 +42,15 @@ class Act(TextChoices):
 
     QUARANTINE_RESUBMITTED = "quarantine.resubmitted", "corrected a refused event and sent it on"
     QUARANTINE_DISCARDED = "quarantine.discarded", "gave a refused event up"
+    QUARANTINE_REOPENED = "quarantine.reopened", "took back that a refused event was given up"
+    QUARANTINE_BULK = "quarantine.bulk", "acted on many refused events"
+    QUARANTINE_BULK_UNDONE = "quarantine.bulk_undone", "undid an act on many refused events"
+    BATCH_RETRIED = "batch.retried", "had a batch folded again"
+    CHANGE_PROPOSED = "change.proposed", "proposed a change of the catalogue"
+    CHANGE_APPROVED = "change.approved", "approved a change as the second person"
+    CHANGE_REFUSED = "change.refused", "refused a change as the second person"
+    CHANGE_WITHDRAWN = "change.withdrawn", "withdrew a proposed change"
+    CHANGE_EXPIRED = "change.expired", "let a proposed change expire"
 
     EXPORT_DOWNLOADED = "export.downloaded", "downloaded a table"
     SEARCH_BY_IDENTIFIER = "search.by_identifier", "searched by an identifier"

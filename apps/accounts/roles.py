@@ -13,6 +13,9 @@ EXPORT = "accounts.export_tables"
 EXPORT_MANY = (EXPORT, "accounts.export_many_rows")
 EXPORT_ALL = (*EXPORT_MANY, "accounts.export_money")
 OPERATE = "accounts.view_system_status"
+LOOK_UP = "accounts.view_catalogue"
+PROPOSE = "accounts.propose_changes"
+RETRY = "accounts.retry_batches"
 AUDIT = "accounts.view_audit"
 
 STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
@@ -52,9 +55,9 @@ class Role:
 
 ROLES: Mapping[str, Role] = {
     "revenue_cycle_analyst": Role(
-        "Revenue-cycle analyst", (*RESOLVE, EXPORT, "accounts.export_money")
+        "Revenue-cycle analyst", (*RESOLVE, EXPORT, "accounts.export_money", LOOK_UP)
     ),
-    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, *EXPORT_ALL)),
+    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, *EXPORT_ALL, LOOK_UP, PROPOSE)),
     "integration_engineer": Role(
         "Integration engineer",
         (
@@ -62,6 +65,9 @@ ROLES: Mapping[str, Role] = {
             *EXPORT_MANY,
             "accounts.rotate_source_keys",
             OPERATE,
+            RETRY,
+            LOOK_UP,
+            PROPOSE,
             *READ_CATALOGUE,
             *EDIT_STRUCTURE,
         ),
@@ -69,14 +75,25 @@ ROLES: Mapping[str, Role] = {
     ),
     "integration_lead": Role(
         "Integration lead",
-        (*RESOLVE, *EXPORT_MANY, OPERATE, *READ_CATALOGUE, *EDIT_STRUCTURE, *EDIT_PROMISES),
+        (
+            *RESOLVE,
+            *EXPORT_MANY,
+            OPERATE,
+            RETRY,
+            LOOK_UP,
+            PROPOSE,
+            "accounts.approve_changes",
+            *READ_CATALOGUE,
+            *EDIT_STRUCTURE,
+            *EDIT_PROMISES,
+        ),
         works_in_admin=True,
     ),
-    "finance_approver": Role("Finance approver", (*TRANSACTIONS, *EXPORT_ALL)),
+    "finance_approver": Role("Finance approver", (*TRANSACTIONS, *EXPORT_ALL, LOOK_UP)),
     "executive": Role("Executive", (*SCORECARDS, *EXPORT_ALL)),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, *WATCH_PEOPLE, *READ_CATALOGUE),
+        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, LOOK_UP, *WATCH_PEOPLE, *READ_CATALOGUE),
         works_in_admin=True,
     ),
     "administrator": Role(
@@ -89,6 +106,7 @@ ROLES: Mapping[str, Role] = {
             "accounts.rotate_source_keys",
             "accounts.administer_network",
             OPERATE,
+            LOOK_UP,
             AUDIT,
         ),
         works_in_admin=True,

@@ -13,7 +13,7 @@ from apps.pipeline import services
 from apps.scorecards import compaction
 from apps.scorecards import services as scorecards
 from apps.telemetry import journal
-from apps.telemetry.services import redrive_quarantine
+from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(compaction.compact_due, 1.0),
         Duty(services.sweep_due, 1.0),
         Duty(redrive_quarantine, 2.0),
+        Duty(advance_operations, 1.0),
+        Duty(tally_sources, 300.0),
         Duty(audit.seal, 2.0),
         Duty(scorecards.take_snapshot, 60.0),
         Duty(services.maintain, 3600.0),

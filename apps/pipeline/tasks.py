@@ -5,7 +5,7 @@ from celery import shared_task
 from apps.accounts.services import audit
 from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
-from apps.telemetry.services import redrive_quarantine
+from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
 
 
 @shared_task(name="pipeline.fold")
@@ -21,6 +21,7 @@ def sweep() -> None:
     services.fold_journal(gather=services.GATHER_SECONDS)
     services.sweep_due()
     redrive_quarantine()
+    advance_operations()
     compact_due()
     audit.seal()
 
@@ -29,3 +30,4 @@ def sweep() -> None:
 def maintain() -> None:
     """Partitions, retention, calendar horizon and the backlog's photograph."""
     services.maintain()
+    tally_sources()

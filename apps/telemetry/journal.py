@@ -50,7 +50,10 @@ UPDATE telemetry_ingestbatch
  WHERE id = %(id)s AND state = 0
 """
 
-RETRY_FAILED = "UPDATE telemetry_ingestbatch SET state = 0, attempts = 0 WHERE state = 2"
+RETRY_FAILED = """
+UPDATE telemetry_ingestbatch SET state = 0, attempts = 0
+ WHERE state = 2 AND (%(only)s::uuid IS NULL OR id = %(only)s)
+"""
 
 WAITING_IDS = """
 SELECT array_agg(id) FROM (
@@ -133,9 +136,9 @@ def mark_failed(batch: UUID, error: str) -> None:
     execute(MARK_FAILED, {"id": batch, "error": error, "limit": ATTEMPTS})
 
 
-def retry_failed() -> int:
-    """Give every failed row another three attempts."""
-    return execute(RETRY_FAILED)
+def retry_failed(*, only: UUID | None = None) -> int:
+    """Give failed rows, or one of them, another three attempts; how many."""
+    return execute(RETRY_FAILED, {"only": only})
 
 
 def waiting_ids(rows: int) -> list[UUID]:

@@ -118,6 +118,14 @@
     if (detail.xhr.status) reachable(detail.xhr.status < 500);
   });
 
+  // --- copy what a button names
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest("[data-copy]"), source = button && document.getElementById(button.dataset.copy);
+    if (!source) return;
+    try { await navigator.clipboard.writeText(source.value ?? source.textContent); button.textContent = "Copied"; }
+    catch { source.focus(); source.select ? source.select() : getSelection().selectAllChildren(source); }
+  });
+
   // --- dialogs: a link's own page, shown in a drawer or a dialog; without script it is just a page
   let opener = null;
   const open = (link) => {

@@ -16,7 +16,7 @@ from apps.accounts.models import ApiToken, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
-from apps.telemetry.models import Quarantine, Source, SourceKey
+from apps.telemetry.models import Quarantine, QuarantineOperation, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
@@ -39,6 +39,7 @@ class Place:
     tokens: dict[str, str]
     items: dict[str, str]
     batch: object
+    operated: dict[str, dict[str, Any]]
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str, *, anew: bool) -> Client:
@@ -63,6 +64,8 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
+            **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
             "dashboard:flow-table": ["csv"],
             "dashboard:cell-table": [
                 "flow_1",
@@ -95,8 +98,15 @@ PERSON_PAGES = {
 }  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
-    "telemetry:quarantine-discard",
+    "telemetry:quarantine-discard", "telemetry:reopen",
 }  # fmt: skip
+OPERATED = {
+    "telemetry:operation": "operation", "telemetry:operation-undo": "operation",
+    "telemetry:batch-page": "batch", "telemetry:batch-fold": "batch",
+    "telemetry:source": "source", "telemetry:source-switch": "source",
+    "telemetry:key-issue": "source",
+}  # fmt: skip
+KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
 
 
 def settle(network: Network) -> Place:
@@ -107,12 +117,36 @@ def settle(network: Network) -> Place:
         "own": quarantined(network, NORTH, 1),
         "other": quarantined(network, SOUTH, 2),
     }
-    return Place(network, people(network.facilities[NORTH]), items, batch)
+    everybody = people(network.facilities[NORTH])
+    operated = {
+        "own": operated_at(network, NORTH),
+        "other": operated_at(network, SOUTH),
+        "no": {"operation": NOWHERE, "batch": NOWHERE, "source": "nope", "key": ("nope", "src_0")},
+    }
+    return Place(network, everybody, items, batch, operated)
+
+
+def operated_at(network: Network, place: int) -> dict[str, Any]:
+    """What people operate that speaks of one facility only: a source, its key, a batch, an act."""
+    facility = network.facilities[place]
+    key = issue_key(source=f"at-{facility.code.lower()}", facilities=[facility.code]).key
+    batch = post(network, event(network, id=f"at-{place}", facility=place), scope=[facility.pk])
+    operation = QuarantineOperation.objects.create(
+        id=UUID(int=100 + place), act="discard", code="unknown_stage", scope=[facility.pk],
+        last_id=UUID(int=9), total=1, asked_at=now(), asked_by=User.objects.get(username="RA"),
+    )  # fmt: skip
+    return {
+        "operation": str(operation.pk),
+        "batch": str(batch),
+        "source": key.source.code,
+        "key": (key.source.code, key.prefix),
+    }
 
 
 def quarantined(network: Network, place: int, number: int) -> str:
     item = Quarantine.objects.create(
-        id=UUID(int=number), received_at=now(), last_seen_at=now(), source=network.source,
+        id=UUID(f"{NOWHERE[:-1]}{number}"), received_at=now(), last_seen_at=now(),
+        source=network.source,
         code="unknown_stage", message="Unknown stage", facility=network.facilities[place],
         view={"event": {"data": {"workflow": "flow_1", "stage": "nowhere"}}},
     )  # fmt: skip

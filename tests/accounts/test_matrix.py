@@ -79,6 +79,53 @@ POST telemetry:discard             own  302 302 302 302 403 403 403 403 403  302
 POST telemetry:discard             other 404 404 404 404 403 403 403 403 403 302  302
 POST telemetry:discard             no   404 404 404 404 403 403 403 403 403  302  302
 GET  telemetry:sources             own  403 403 200 403 403 403 403 200 403  302  302
+GET  telemetry:bulk                own  302 302 302 302 403 403 403 403 403  302  302
+POST telemetry:bulk                own  302 302 302 302 403 403 403 403 403  302  302
+GET  telemetry:operations          own  200 200 200 200 403 403 403 403 403  302  302
+GET  telemetry:operation           own  200 200 200 200 403 403 403 403 403  302  302
+GET  telemetry:operation           other 404 404 404 404 403 403 403 403 403 302  302
+GET  telemetry:operation           no   404 404 404 404 403 403 403 403 403  302  302
+GET  telemetry:operation-undo      own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:operation-undo      own  302 302 302 302 403 403 403 403 403  302  302
+POST telemetry:operation-undo      other 404 404 404 404 403 403 403 403 403 302  302
+POST telemetry:operation-undo      no   404 404 404 404 403 403 403 403 403  302  302
+GET  telemetry:reopen              own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:reopen              own  302 302 302 302 403 403 403 403 403  302  302
+POST telemetry:reopen              other 404 404 404 404 403 403 403 403 403 302  302
+POST telemetry:reopen              no   404 404 404 404 403 403 403 403 403  302  302
+GET  telemetry:batches             own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:batch-page          own  200 200 200 200 200 403 200 403 403  302  302
+GET  telemetry:batch-page          other 404 404 404 404 404 403 404 403 403 302  302
+GET  telemetry:batch-page          no   404 404 404 404 404 403 404 403 403  302  302
+GET  telemetry:batch-fold          own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:batch-fold          own  403 403 302 302 403 403 403 403 403  302  302
+POST telemetry:batch-fold          other 403 403 404 404 403 403 403 403 403 302  302
+POST telemetry:batch-fold          no   403 403 404 404 403 403 403 403 403  302  302
+GET  telemetry:source-new          own  403 403 403 403 403 403 403 200 403  302  302
+POST telemetry:source-new          own  403 403 403 403 403 403 403 200 403  302  302
+GET  telemetry:source              own  403 403 200 403 403 403 403 200 403  302  302
+GET  telemetry:source              other 403 403 404 403 403 403 403 200 403 302  302
+GET  telemetry:source              no   403 403 404 403 403 403 403 404 403  302  302
+GET  telemetry:source-switch       own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:source-switch       own  403 403 302 403 403 403 403 302 403  302  302
+POST telemetry:source-switch       other 403 403 404 403 403 403 403 302 403 302  302
+POST telemetry:source-switch       no   403 403 404 403 403 403 403 404 403  302  302
+GET  telemetry:key-issue           own  405 405 405 405 405 405 405 405 405  302  302
+POST telemetry:key-issue           own  403 403 200 403 403 403 403 200 403  302  302
+POST telemetry:key-issue           other 403 403 404 403 403 403 403 200 403 302  302
+POST telemetry:key-issue           no   403 403 404 403 403 403 403 404 403  302  302
+GET  telemetry:key-rotate          own  403 403 200 403 403 403 403 200 403  302  302
+POST telemetry:key-rotate          own  403 403 200 403 403 403 403 200 403  302  302
+GET  telemetry:key-rotate          other 403 403 404 403 403 403 403 200 403 302  302
+POST telemetry:key-rotate          other 403 403 404 403 403 403 403 200 403 302  302
+GET  telemetry:key-rotate          no   403 403 404 403 403 403 403 404 403  302  302
+POST telemetry:key-rotate          no   403 403 404 403 403 403 403 404 403  302  302
+GET  telemetry:key-revoke          own  403 403 200 403 403 403 403 200 403  302  302
+POST telemetry:key-revoke          own  403 403 200 403 403 403 403 200 403  302  302
+GET  telemetry:key-revoke          other 403 403 404 403 403 403 403 200 403 302  302
+POST telemetry:key-revoke          other 403 403 404 403 403 403 403 200 403 302  302
+GET  telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
+POST telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
 GET  scorecards:scorecards         own  200 200 200 200 200 200 200 403 403  401  401
 GET  scorecards:scorecards         other 404 404 404 404 404 404 404 403 403 401  401
 GET  scorecards:scorecards         no   404 404 404 404 404 404 404 403 403  401  401
@@ -203,7 +250,7 @@ def test_every_model_of_the_administration_has_a_row():
 def test_an_address_that_names_something_is_asked_for_what_lies_elsewhere_and_nowhere():
     asked = {(name, what) for _, name, what in EXPECTED}
     for name, route in addresses():
-        if re.search(r"<(slug|uuid|path|str):", route) and not name.startswith("admin:"):
+        if re.search(r"<(slug|uuid|path|str|int):", route) and not name.startswith("admin:"):
             assert {(name, "other"), (name, "no")} <= asked, name
 
 
@@ -255,7 +302,11 @@ def test_a_swap_gets_what_the_page_gets_and_never_the_form_to_sign_in(place, who
 
 
 PAGES = {"telemetry:quarantine", "telemetry:quarantined", "telemetry:resubmit",
-         "telemetry:discard", "telemetry:sources"}  # fmt: skip
+         "telemetry:discard", "telemetry:sources", "telemetry:bulk", "telemetry:operations",
+         "telemetry:operation", "telemetry:operation-undo", "telemetry:reopen",
+         "telemetry:batches", "telemetry:batch-page", "telemetry:batch-fold",
+         "telemetry:source-new", "telemetry:source", "telemetry:source-switch",
+         "telemetry:key-issue", "telemetry:key-rotate", "telemetry:key-revoke"}  # fmt: skip
 
 
 @pytest.mark.parametrize("who", ["RA", "AD", "none", "anon"])

@@ -1,6 +1,6 @@
 """Tags of the frame around every page, and times as people at a facility read them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -122,3 +122,45 @@ def local_day(moment: datetime, zone: ZoneInfo) -> str:
 @register.filter
 def as_objective(share: float) -> str:
     return wording.objective(share)
+
+
+@register.filter
+def age(moment: datetime) -> str:
+    """How long ago, in two units at most."""
+    return wording.duration(max(timezone.now() - moment, timedelta()))
+
+
+@register.filter
+def length_of_time(length: timedelta) -> str:
+    return wording.duration(length)
+
+
+@register.filter
+def rate(a_minute: float) -> str:
+    """Events a minute: whole ones where there are many."""
+    return (
+        wording.count(round(a_minute)) if a_minute >= 10 else f"{a_minute:.1f}".removesuffix(".0")
+    )
+
+
+@register.filter
+def as_percent(share: float) -> str:
+    """A share of something unwanted: what is there is never 0.0."""
+    return "< 0.1" if 0 < share < 0.001 else wording.percent(share)
+
+
+@register.filter
+def tree_depth(path: str) -> int:
+    """0 for the top of the tree."""
+    return max(path.count("/") - 2, 0)
+
+
+@register.filter
+def minus(number: int, other: int) -> int:
+    return number - other
+
+
+@register.simple_tag(name="share")
+def share_of(part: int, whole: int) -> int:
+    """How many per cent, for the width of a bar."""
+    return round(100 * part / whole) if whole else 100

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.accounts.acts import Act
@@ -27,6 +28,7 @@ FRESH_SECONDS = 1.0
 # A word on command lines, in file names and in addresses.
 _SOURCE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
+_PREFIX = re.compile(r"src_[a-km-np-z2-9]{8}")
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 FIND_KEY = """
@@ -47,6 +49,14 @@ UPDATE telemetry_sourcekey SET last_used_at = now()
 
 class UnusableSource(Exception):
     """No code for a new source."""
+
+
+class KeyExists(Exception):
+    """The form that asks for a key was sent before; the key was shown then."""
+
+
+class KeyEnded(Exception):
+    """A key that was revoked has no follower."""
 
 
 class UnknownFacility(Exception):
@@ -140,24 +150,83 @@ def issue_key(
     by: User | None = None,
 ) -> IssuedKey:
     """Make a key for a source, and the source itself if it is new."""
-    prefix = "src_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
-    bearer = f"{prefix}_{secrets.token_urlsafe(32)}"
-    key = SourceKey.objects.create(
-        source=ensure_source(source),
-        prefix=prefix,
-        secret_sha256=hashlib.sha256(bearer.encode()).digest(),
-        require_signature=sign,
-        facility_ids=_facility_ids(facilities),
-        expires_at=expires_at,
+    return _issue(
+        SourceKey(
+            source=ensure_source(source),
+            prefix=new_prefix(),
+            require_signature=sign,
+            facility_ids=_facility_ids(facilities),
+            expires_at=expires_at,
+            issued_by=by,
+        )
     )
-    facts = {"source": source, "facilities": len(key.facility_ids), "signs": sign}
-    audit.record(by, Act.KEYS_ISSUED, on=f"key:{prefix}", facts=facts)
-    return IssuedKey(key, bearer, signing_secret(prefix))
+
+
+@transaction.atomic
+def issue_key_once(key: SourceKey) -> IssuedKey:
+    """Make the key whose prefix a form was given: the same form again makes no second one."""
+    try:
+        with transaction.atomic():
+            return _issue(key)
+    except IntegrityError as error:
+        raise KeyExists(key.prefix) from error
+
+
+@transaction.atomic
+def rotate_key(old: SourceKey, *, prefix: str, ends_at: datetime, by: User) -> IssuedKey:
+    """A new key that may what the old one may, and a planned end of the old one."""
+    live = SourceKey.objects.filter(pk=old.pk, revoked_at=None)
+    ends_earlier = Q(expires_at=None) | Q(expires_at__gt=ends_at)
+    if not live.exists():
+        raise KeyEnded(old.prefix)
+    new = issue_key_once(
+        SourceKey(
+            source=old.source,
+            prefix=prefix,
+            require_signature=old.require_signature,
+            facility_ids=old.facility_ids,
+            issued_by=by,
+            why=f"Follows {old.prefix}",
+        )
+    )
+    live.filter(ends_earlier).update(expires_at=ends_at)
+    _known.pop(old.prefix, None)
+    facts = {"source": old.source.code, "follower": prefix, "ends_at": ends_at.isoformat()}
+    audit.record(by, Act.KEYS_ROTATED, on=f"key:{old.prefix}", facts=facts)
+    return new
+
+
+def new_prefix() -> str:
+    """The public part of a new key."""
+    return "src_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def is_source_code(text: str) -> bool:
+    """Whether a text may be a source's code."""
+    return _SOURCE_CODE.fullmatch(text) is not None
+
+
+def is_prefix(text: str) -> bool:
+    """Whether a text has the form of a key's public part."""
+    return _PREFIX.fullmatch(text) is not None
+
+
+def _issue(key: SourceKey) -> IssuedKey:
+    bearer = f"{key.prefix}_{secrets.token_urlsafe(32)}"
+    key.secret_sha256 = hashlib.sha256(bearer.encode()).digest()
+    key.save(force_insert=True)
+    facts = {
+        "source": key.source.code,
+        "facilities": len(key.facility_ids),
+        "signs": key.require_signature,
+    }
+    audit.record(key.issued_by, Act.KEYS_ISSUED, on=f"key:{key.prefix}", facts=facts)
+    return IssuedKey(key, bearer, signing_secret(key.prefix))
 
 
 def ensure_source(code: str) -> Source:
     """The source of this code; a new one belongs to the system of that code, if there is one."""
-    if not _SOURCE_CODE.fullmatch(code):
+    if not is_source_code(code):
         message = "A source's code is at most 60 letters, digits, dots, dashes and underscores"
         raise UnusableSource(f"{message}: {code!r} is none.")
     system = System.objects.filter(code=code).first()
@@ -175,14 +244,32 @@ def _facility_ids(codes: Sequence[str]) -> list[int]:
 
 
 @transaction.atomic
-def revoke_key(*, source: str, prefix: str, by: User | None = None) -> bool:
+def revoke_key(*, source: str, prefix: str, by: User | None = None, why: str = "") -> bool:
     """End a key of a source now; whether there was a live one to end."""
     live = SourceKey.objects.filter(source__code=source, prefix=prefix, revoked_at__isnull=True)
     _known.pop(prefix, None)
-    ended = bool(live.update(revoked_at=Now()))
+    ended = bool(live.update(revoked_at=Now(), revoked_by=by, why=why))
     if ended:
         audit.record(by, Act.KEYS_REVOKED, on=f"key:{prefix}", facts={"source": source})
     return ended
+
+
+@transaction.atomic
+def create_source(source: Source, *, by: User) -> Source:
+    """Keep a new source; it sends nothing until it has a key."""
+    source.save(force_insert=True)
+    audit.record(by, Act.SOURCE_CHANGED, on=f"source:{source.code}", facts={"made": True})
+    return source
+
+
+@transaction.atomic
+def switch_source(source: Source, *, active: bool, by: User) -> bool:
+    """Let a source send, or refuse all of its keys at once; whether that changed anything."""
+    forget_known_keys()
+    changed = Source.objects.filter(pk=source.pk, active=not active).update(active=active)
+    if changed:
+        audit.record(by, Act.SOURCE_CHANGED, on=f"source:{source.code}", facts={"active": active})
+    return bool(changed)
 
 
 def touch_key(sender: Sender) -> None:

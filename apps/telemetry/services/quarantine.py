@@ -3,13 +3,14 @@ catalogue, which is looked at again whenever it changes."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import cached_property
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
@@ -18,7 +19,7 @@ from apps.accounts.models import User
 from apps.accounts.services import audit
 from apps.core.db import execute, fetch_all, fetch_value
 from apps.core.doorbell import ring
-from apps.telemetry.canonical import CanonicalEvent
+from apps.telemetry.canonical import CanonicalEvent, Kind
 from apps.telemetry.directory import directory
 from apps.telemetry.formats.cloudevents import understand
 from apps.telemetry.formats.strict import check
@@ -42,9 +43,14 @@ SELECT q.id, q.source_id, s.system_id, q.view AS document
    FOR UPDATE OF q SKIP LOCKED
 """
 
-MARK_REDRIVEN = """
-UPDATE telemetry_quarantine SET state = 'redriven', resolved_at = now(), tried_version = %(version)s
- WHERE id = ANY(%(ids)s)
+MARK_SENT = """
+UPDATE telemetry_quarantine q
+   SET state = %(state)s, resolved_at = now(), resolved_by_id = %(by)s, reason = %(reason)s,
+       operation_id = COALESCE(%(operation)s, q.operation_id),
+       tried_version = COALESCE(%(version)s, q.tried_version),
+       went_to_batch = s.batch, went_to_transaction = s.transaction
+  FROM jsonb_to_recordset(%(sent)s) AS s (id uuid, batch uuid, transaction uuid)
+ WHERE q.id = s.id
 """
 
 MARK_TRIED = """
@@ -63,10 +69,16 @@ RESOLVED_BY = {
 }
 # Characters of why an event was given up.
 SHORTEST_REASON, LONGEST_REASON = 5, 500
+# For so long what was given up can be taken back.
+UNDO_FOR = timedelta(minutes=15)
 
 
 class AlreadyResolved(Exception):
     """Somebody else, or the catalogue, was faster."""
+
+
+class CannotReopen(Exception):
+    """Too late, or the same event came again and waits in its place."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,17 @@ class Retried:
     refused: Mapping[str, object] | None = None
 
 
+@dataclass(frozen=True)
+class Sending:
+    """How what was sent on is closed: as what, by whom and why, in which operation."""
+
+    state: Quarantine.State
+    by: int | None = None
+    reason: str = ""
+    operation: UUID | None = None
+    version: int | None = None
+
+
 @transaction.atomic
 def resubmit(
     *, item: Quarantine, changes: Mapping[str, Any], facilities: Sequence[int], by: User
@@ -120,6 +143,9 @@ def resubmit(
         raise Refused(
             Code.INVALID_ATTRIBUTE, "/source", "The source of this event is switched off."
         )
+    Quarantine.objects.filter(pk=item.pk).update(
+        went_to_batch=batch, went_to_transaction=_transaction_of(event)
+    )
     ring()
     return batch
 
@@ -128,6 +154,25 @@ def resubmit(
 def discard(*, item: Quarantine, reason: str, by: User) -> None:
     """Give an event up; the reason stays."""
     _resolve_item(item, Quarantine.State.DISCARDED, by, reason, {"code": item.code})
+
+
+def reopen(*, item: Quarantine, by: User) -> None:
+    """Take back that an event was given up, for a quarter of an hour."""
+    given_up = Quarantine.objects.filter(
+        pk=item.pk, state=Quarantine.State.DISCARDED, resolved_at__gt=Now() - UNDO_FOR
+    )
+    try:
+        with transaction.atomic():
+            won = given_up.update(
+                state=Quarantine.State.OPEN, resolved_at=None, resolved_by=None, reason=""
+            )
+            if won:
+                act, on = Act.QUARANTINE_REOPENED, f"quarantine:{item.pk}"
+                audit.record(by, act, on=on, facility=item.facility_id)
+    except IntegrityError as error:  # quarantine_once: the same event waits already.
+        raise CannotReopen from error
+    if not won:
+        raise CannotReopen
 
 
 def redrive_quarantine() -> int:
@@ -160,32 +205,55 @@ def _redrive_some() -> tuple[int, int]:
     codes = [code.value for code in MENDED_BY_CATALOGUE]
     limits = {"codes": codes, "version": version, "limit": REDRIVE_AT_ONCE}
     stuck = fetch_all(STUCK, limits, row=Stuck)
-    retried = [_try_again(item) for item in stuck]
-    sent = [one for one in retried if one.event]
+    retried = [try_again(item, facility_ids=item.view.get("scope")) for item in stuck]
     refused = [one.refused for one in retried if one.refused]
-    _send_on(sent)
-    execute(MARK_REDRIVEN, {"ids": [one.item.id for one in sent], "version": version})
+    sent = send_on(retried, Sending(Quarantine.State.REDRIVEN, version=version))
     execute(MARK_TRIED, {"tried": Jsonb(refused), "version": version})
-    return len(stuck), len(sent)
+    return len(stuck), sent
 
 
-def _try_again(item: Stuck) -> Retried:
-    names = directory(
-        source_id=item.source_id, system_id=item.system_id, facility_ids=item.view.get("scope")
-    )
+def try_again(
+    item: Stuck, *, facility_ids: Sequence[int] | None, changes: Mapping[str, Any] | None = None
+) -> Retried:
+    """Look at a refused event again, as it was or with changes, for these facilities."""
+    names = directory(source_id=item.source_id, system_id=item.system_id, facility_ids=facility_ids)
     try:
-        event = _rebuild(item.view.get("event", {}), item.view, names)
+        event = _rebuild(merge(item.view.get("event", {}), changes or {}), item.view, names)
         return Retried(item, event=event, scope=names.scope)
     except Refused as refusal:
         return Retried(item, refused=_still_refused(item, refusal, names))
 
 
-def _send_on(sent: Sequence[Retried]) -> None:
-    for (source_id, scope), group in groupby(sent, key=lambda one: (one.item.source_id, one.scope)):
-        events = [one.event for one in group if one.event]
-        journal_in_full(source_id=source_id, events=events, scope=scope)
+def send_on(retried: Sequence[Retried], sending: Sending) -> int:
+    """Journal what is good now and close it, in the caller's transaction; how many.
+
+    What a source was sending that was switched off meanwhile stays where it is.
+    """
+    sent: list[dict[str, object]] = []
+    good = [(one, one.event) for one in retried if one.event]
+    for (source_id, scope), group in groupby(good, key=_journaled_with):
+        items = list(group)
+        events = [event for _, event in items]
+        if batch := journal_in_full(source_id=source_id, events=events, scope=scope):
+            sent += [_went(one.item.id, event, batch) for one, event in items]
     if sent:
+        execute(MARK_SENT, asdict(sending) | {"sent": Jsonb(sent)})
         ring()
+    return len(sent)
+
+
+def _journaled_with(one: tuple[Retried, CanonicalEvent]) -> tuple[int, list[int] | None]:
+    """Events of one journal row have one source and one scope."""
+    return one[0].item.source_id, one[0].scope
+
+
+def _went(id: UUID, event: CanonicalEvent, batch: UUID) -> dict[str, object]:
+    return {"id": str(id), "batch": str(batch), "transaction": _transaction_of(event)}
+
+
+def _transaction_of(event: CanonicalEvent) -> str | None:
+    """The transaction an event is of; only stages have one."""
+    return event.transaction_id if event.kind == Kind.STAGE else None
 
 
 def _still_refused(item: Stuck, refusal: Refused, names: Directory) -> dict[str, object]:

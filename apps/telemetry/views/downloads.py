@@ -19,8 +19,9 @@ def quarantine_table(request: HttpRequest, form: Form) -> HttpResponseBase:
     """Refused events, with the filters of the page."""
     facilities = facilities_for(request.user)
     visible = queries.quarantined(facilities=facilities, everywhere=covers_everything(facilities))
-    chosen = FilterForm(request.GET, sources=queries.sources_of(visible)).chosen()
-    table = tables.quarantined(visible.filter(**chosen).order_by("-id"))
+    filters = FilterForm(request.GET, sources=queries.sources_of(visible), facilities=facilities)
+    found = visible.filter(**filters.chosen())
+    table = tables.quarantined(queries.selected(found, since=filters.since(), before=None))
     extent = Extent(facilities, "what is kept, newest first", timezone.now())
     return download(request, table, form, extent)
 

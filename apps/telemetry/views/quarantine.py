@@ -1,12 +1,14 @@
-"""The quarantine's pages: list, detail, correct, discard."""
+"""The quarantine's pages: groups and list, detail, correct, give up, take back."""
 
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
-from django.core.paginator import Paginator
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import facilities_for, needs
@@ -14,26 +16,34 @@ from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import covers_everything, person
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
+from apps.telemetry.masked import lines, next_step
 from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import FOUND_LATE, Code, Refused
 from apps.telemetry.services import quarantine
 
 OVERFLOWS_SHOWN = 5
+PAGE = 50
 
 
 @require_safe
 @needs("accounts.view_quarantine")
 def index(request: HttpRequest) -> HttpResponse:
-    visible = _visible_to(request)
-    form = FilterForm(request.GET, sources=queries.sources_of(visible))
-    found = visible.filter(**form.chosen()).order_by("-id")
-    page = Paginator(found, per_page=50).get_page(request.GET.get("page"))
-    sees_all = covers_everything(facilities_for(request.user))
+    facilities = facilities_for(request.user)
+    everywhere = covers_everything(facilities)
+    visible = queries.quarantined(facilities=facilities, everywhere=everywhere)
+    form = FilterForm(request.GET, sources=queries.sources_of(visible), facilities=facilities)
+    found = visible.filter(**form.chosen())
+    items = list(queries.selected(found, since=form.since(), before=_before(request))[: PAGE + 1])
     context = {
-        "page": page,
+        "items": items[:PAGE],
+        "next": items[PAGE - 1].pk if len(items) > PAGE else None,
+        "is_first": not _before(request),
+        "groups": queries.groups(facilities=facilities, everywhere=everywhere),
         "form": form,
-        "chosen": form.chosen(),
-        "overflows": queries.overflows()[:OVERFLOWS_SHOWN] if sees_all else [],
+        "selection": form.selection(),
+        "narrowed": [name for name in ("source", "facility", "period") if form.narrows(name)],
+        "may_resolve": request.user.has_perm("accounts.resolve_quarantine"),
+        "overflows": queries.overflows()[:OVERFLOWS_SHOWN] if everywhere else [],
     }
     return render_page(request, "telemetry/quarantine.html", "telemetry/_quarantine.html", context)
 
@@ -63,6 +73,7 @@ def resubmit(request: HttpRequest, pk: str) -> HttpResponse:
         except quarantine.AlreadyResolved:
             return redirect("telemetry:quarantined", pk=item.pk)
         else:
+            messages.success(request, "Sent on. It is counted in a moment.")
             return redirect("telemetry:quarantined", pk=item.pk)
     return _render_detail(request, item, correction=form)
 
@@ -76,7 +87,29 @@ def discard(request: HttpRequest, pk: str) -> HttpResponse:
         return _render_detail(request, item, discarding=form)
     with suppress(quarantine.AlreadyResolved):  # The page says who was faster.
         quarantine.discard(item=item, reason=form.cleaned_data["reason"], by=person(request))
+        messages.success(request, "Given up. You can take it back for a quarter of an hour.")
     return redirect("telemetry:quarantined", pk=item.pk)
+
+
+@require_POST
+@needs("accounts.resolve_quarantine")
+def reopen(request: HttpRequest, pk: str) -> HttpResponse:
+    item = get_object_or_404(_visible_to(request), pk=pk)
+    try:
+        quarantine.reopen(item=item, by=person(request))
+    except quarantine.CannotReopen:
+        messages.error(request, "Too late, or the same event has come again and waits already.")
+    else:
+        messages.success(request, "It is open again.")
+    return redirect("telemetry:quarantined", pk=item.pk)
+
+
+def _before(request: HttpRequest) -> UUID | None:
+    """Where the page begins; what is no id means the first."""
+    try:
+        return UUID(request.GET.get("before", ""))
+    except ValueError:
+        return None
 
 
 def _visible_to(request: HttpRequest) -> QuerySet[Quarantine]:
@@ -99,5 +132,11 @@ def _render_detail(
         "correction": (correction or CorrectionForm(item.view)) if can_be_corrected else None,
         "discarding": (discarding or DiscardForm()) if is_open else None,
         "may_resolve": request.user.has_perm("accounts.resolve_quarantine"),
+        "lines": lines(item.view, item.pointer),
+        "step": next_step(item) if is_open else None,
+        "may_reopen": item.state == Quarantine.State.DISCARDED
+        and item.resolved_at is not None
+        and item.resolved_at > now() - quarantine.UNDO_FOR,
+        "batch": queries.batch_report(item.went_to_batch) if item.went_to_batch else None,
     }
     return render(request, "telemetry/quarantined.html", context)

@@ -1,20 +1,13 @@
-"""Reads of telemetry for its pages and its API."""
+"""Reads of sources and their keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.core.db import fetch_all
-from apps.telemetry.models import IngestBatch, Quarantine, QuarantineDay, Source, SourceKey
-
-BATCH_REPORT = """
-SELECT id, source_id, received_at, state, events, tests, stored, duplicates, conflicts, rejected,
-       folded_at
-  FROM telemetry_ingestbatch WHERE id = %(id)s
-"""
+from apps.telemetry.models import Source, SourceKey
 
 # The clock is the fastest delivery of this hour and the one before, so that it does not jump at
 # the full hour.
@@ -32,43 +25,47 @@ WITH clock AS (
     SELECT source_id, count(*) AS quarantined FROM telemetry_quarantine
      WHERE state = 'open' AND (%(everywhere)s OR facility_id = ANY(%(facilities)s))
      GROUP BY source_id
+), counted AS (
+    SELECT GREATEST(COALESCE(max(quarter) + interval '15 minutes', '-infinity'),
+                    now() - interval '1 day') AS until
+      FROM telemetry_sourcequarter
+), fresh AS (
+    SELECT b.source_id, b.received_at, b.events + b.tests AS events, b.rejected
+      FROM counted, telemetry_ingestbatch b
+     WHERE b.id >= (lpad(to_hex((extract(epoch FROM until) * 1000)::bigint), 12, '0')
+                    || repeat('0', 20))::uuid
+), sent AS (
+    SELECT source_id, max(last_at) AS last_at,
+           COALESCE(sum(events) FILTER (WHERE last_at > now() - interval '1 day'), 0)::bigint
+               AS events,
+           COALESCE(sum(rejected) FILTER (WHERE last_at > now() - interval '1 day'), 0)::bigint
+               AS rejected,
+           COALESCE(sum(lately), 0)::bigint AS lately
+      FROM (SELECT source_id, last_at, events, rejected, 0 AS lately FROM telemetry_sourcequarter
+             UNION ALL
+            SELECT source_id, received_at, events, rejected,
+                   CASE WHEN received_at > now() - interval '5 minutes' THEN events ELSE 0 END
+              FROM fresh) AS everything
+     GROUP BY source_id
 )
-SELECT s.id, s.code, s.name, s.active, clock.fastest_ms, key.last_used_at,
-       COALESCE(key.live_keys, 0) AS live_keys, COALESCE(refused.quarantined, 0) AS quarantined
+SELECT s.id, s.code, s.name, s.active, system.name AS system, clock.fastest_ms, key.last_used_at,
+       COALESCE(key.live_keys, 0) AS live_keys, COALESCE(refused.quarantined, 0) AS quarantined,
+       sent.last_at, COALESCE(sent.events, 0) AS events, COALESCE(sent.rejected, 0) AS rejected,
+       COALESCE(sent.lately, 0) AS lately
   FROM telemetry_source s
+  LEFT JOIN catalog_system system ON system.id = s.system_id
   LEFT JOIN clock ON clock.source_id = s.id
   LEFT JOIN key ON key.source_id = s.id
   LEFT JOIN refused ON refused.source_id = s.id
+  LEFT JOIN sent ON sent.source_id = s.id
  WHERE s.id = ANY(%(sources)s)
- ORDER BY s.code
+ ORDER BY s.active DESC, s.code
 """
 
-
-@dataclass(frozen=True)
-class BatchReport:
-    """What became of the events of one request."""
-
-    id: UUID
-    source_id: int
-    received_at: datetime
-    state: int
-    events: int
-    tests: int
-    stored: int | None
-    duplicates: int | None
-    conflicts: int | None
-    rejected: int
-    folded_at: datetime | None
-
-    @property
-    def accepted(self) -> int:
-        """Events acknowledged; tests were, and are not stored."""
-        return self.events + self.tests
-
-    @property
-    def state_name(self) -> str:
-        """The state as the API says it."""
-        return IngestBatch.State(self.state).name.lower()
+DAY_OF_SOURCE = """
+SELECT quarter, events, rejected FROM telemetry_sourcequarter
+ WHERE source_id = %(source)s AND quarter >= now() - interval '1 day' ORDER BY quarter
+"""
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,15 @@ class SourceReport:
     code: str
     name: str
     active: bool
+    system: str | None
     fastest_ms: int | None
     last_used_at: datetime | None
     live_keys: int
     quarantined: int
+    last_at: datetime | None
+    events: int
+    rejected: int
+    lately: int
 
     # A second of network and a sender that batches for some are no reason to doubt its clock.
     AHEAD_MS = 1_000
@@ -93,15 +95,39 @@ class SourceReport:
         return self.fastest_ms is not None and self.fastest_ms < -self.AHEAD_MS
 
     @property
+    def a_minute(self) -> float:
+        """Events a minute over the last five."""
+        return self.lately / 5
+
+    @property
+    def a_minute_usually(self) -> float:
+        """Events a minute over the last day."""
+        return self.events / 1440
+
+    @property
+    def rejected_share(self) -> float | None:
+        """Of all it sent in a day, what was refused; None where it sent nothing."""
+        sent = self.events + self.rejected
+        return self.rejected / sent if sent else None
+
+    @property
     def fastest_seconds(self) -> str:
         """The fastest delivery lately, or how far the clock runs ahead."""
         return f"{abs(self.fastest_ms or 0) / 1000:.1f}"
 
 
-def batch_report(batch_id: UUID) -> BatchReport | None:
-    """The fate of a request's events, if there was such a request."""
-    found = fetch_all(BATCH_REPORT, {"id": batch_id}, row=BatchReport)
-    return found[0] if found else None
+@dataclass(frozen=True)
+class Quarter:
+    """What a source sent in a quarter-hour."""
+
+    quarter: datetime
+    events: int
+    rejected: int
+
+
+def day_of(source_id: int) -> list[Quarter]:
+    """The quarter-hours of the last day in which a source sent something."""
+    return fetch_all(DAY_OF_SOURCE, {"source": source_id}, row=Quarter)
 
 
 def source_reports(*, facilities: Sequence[int], everywhere: bool) -> list[SourceReport]:
@@ -137,21 +163,3 @@ def sources_within(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[S
     return Source.objects.filter(pk__in=inside.values("source")).exclude(
         pk__in=beyond.values("source")
     )
-
-
-def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quarantine]:
-    """Refused events of these facilities; those of none known only for people who see all."""
-    scope = Q(facility_id__in=facilities)
-    if everywhere:
-        scope |= Q(facility_id=None)
-    return Quarantine.objects.filter(scope).select_related("source", "facility")
-
-
-def overflows() -> QuerySet[QuarantineDay]:
-    """Days on which a source sent more refused events than were kept, latest first."""
-    return QuarantineDay.objects.filter(overflow__gt=0).select_related("source").order_by("-day")
-
-
-def sources_of(found: QuerySet[Quarantine]) -> QuerySet[Source]:
-    """The sources that some of these refused events came from."""
-    return Source.objects.filter(pk__in=found.values("source")).order_by("code")

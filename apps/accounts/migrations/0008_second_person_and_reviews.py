@@ -26,7 +26,7 @@ def give_to_roles(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0006_exports"),
+        ("accounts", "0007_operate"),
     ]
 
     operations = [
@@ -47,6 +47,10 @@ class Migration(migrations.Migration):
                     ("export_tables", "Download the tables that own pages show"),
                     ("export_many_rows", "Download more than 5,000 rows at once"),
                     ("export_money", "Download amounts of money with a table"),
+                    ("retry_batches", "Fold batches again that were given up"),
+                    ("view_catalogue", "See places, systems, interfaces, workflows and targets"),
+                    ("propose_changes", "Propose changes of targets and mappings"),
+                    ("approve_changes", "Approve changes that others proposed"),
                     ("view_people", "See people, their roles and facilities"),
                     (
                         "manage_people",

@@ -1,0 +1,148 @@
+"""A refused event as lines of JSON, with the faulty place marked; and what to do about it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from apps.telemetry.models import Quarantine
+from apps.telemetry.refusals import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the view."""
+
+    text: str
+    is_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do now, in a sentence, and where."""
+
+    text: str
+    detail: str = ""
+    address: str = ""
+    label: str = ""
+
+
+def lines(view: Mapping[str, Any], pointer: str) -> list[Line]:
+    """The event as it was sent, as far as it may be shown."""
+    event = dict(view.get("event", {}))
+    data = event.get("data")
+    if kept := view.get("business_keys"):
+        masked = {kind: shown for kind, _, shown in kept}
+        event["data"] = {**(data if isinstance(data, dict) else {}), "business_keys": masked}
+    return list(_lines(event, pointer, "", "")) if event else []
+
+
+def _lines(value: Any, pointer: str, here: str, lead: str, tail: str = "") -> Iterator[Line]:
+    """Indented by two; what the pointer names and is not there stands last in its parent."""
+    indent = "  " * (here.count("/"))
+    if not isinstance(value, dict):
+        text = f"{indent}{lead}{json.dumps(value, ensure_ascii=False)}{tail}"
+        yield Line(text, bool(pointer) and here == pointer)
+        return
+    yield Line(f"{indent}{lead}{{", here == pointer != "")
+    last = len(value) - 1
+    for place, (name, inner) in enumerate(value.items()):
+        comma = "," if place < last else ""
+        yield from _lines(inner, pointer, f"{here}/{name}", f"{json.dumps(name)}: ", comma)
+    above, _, missing = pointer.rpartition("/")
+    if pointer and above == here and missing not in value:
+        yield Line(f"{indent}  {json.dumps(missing)}: nothing that may be shown", is_fault=True)
+    yield Line(f"{indent}}}{tail}")
+
+
+def next_step(item: Quarantine) -> Step:
+    """What whoever looks at a refused event should do now."""
+    find = STEPS.get(item.code)
+    return find(item) if find else Step("Correct the marked field and send it on.", _help(item))
+
+
+def _help(item: Quarantine) -> str:
+    return Code(item.code).help if item.code in list(Code) else ""
+
+
+def _said(item: Quarantine, name: str) -> str:
+    data = item.view.get("event", {}).get("data")
+    return str(data.get(name, "")) if isinstance(data, dict) else ""
+
+
+def _add_alias(item: Quarantine) -> Step:
+    name = _said(item, "facility")
+    return Step(
+        f"Tell the catalogue which facility “{name}” is." if name else "Name the facility.",
+        "Every event refused for this name then goes on by itself, within seconds.",
+        "",
+    )
+
+
+def _look_at_workflow(item: Quarantine) -> Step:
+    name = _said(item, "stage") if item.code == Code.UNKNOWN_STAGE else _said(item, "workflow")
+    return Step(
+        f"Choose a code the catalogue knows instead of “{name}”, or add it there.",
+        "Once the catalogue has it, every event like this goes on by itself.",
+    )
+
+
+def _look_at_interfaces(item: Quarantine) -> Step:
+    return Step(
+        f"Choose an interface the catalogue knows instead of “{_said(item, 'interface')}”.",
+        "Once the catalogue has it, every event like this goes on by itself.",
+    )
+
+
+def _look_at_keys(item: Quarantine) -> Step:
+    return Step(
+        "Ask the sender to use a key that speaks for this facility, or name another facility.",
+        "The scope of a key is fixed; a wider one is a new key.",
+        reverse("telemetry:source", args=[item.source.code]),
+        "Keys of the source",
+    )
+
+
+def _look_at_clock(item: Quarantine) -> Step:
+    return Step(
+        "Mend the sender's clock, then send this on.",
+        "Its time lay ahead of ours when it came; by now it may be past.",
+        reverse("telemetry:source", args=[item.source.code]),
+        "Clock of the source",
+    )
+
+
+def _tell_the_sender(item: Quarantine) -> Step:
+    return Step(
+        "Give it up, and ask the sender to leave the field out.",
+        "Nothing of the suspected value was kept. If it was a person's, tell compliance.",
+    )
+
+
+def _compare(item: Quarantine) -> Step:
+    return Step(
+        "Find out which of the two contents is right. If this one is: send it under a new id.",
+        "What came first counts. Contents are known by digest alone: it cannot be sent from here.",
+    )
+
+
+def _ask_for_scope(item: Quarantine) -> Step:
+    return Step(
+        "Find out who owns the transaction, then have it sent by a key of that facility.",
+        "The key that sent this may not add to transactions of other facilities.",
+    )
+
+
+STEPS: dict[str, Callable[[Quarantine], Step]] = {
+    Code.UNKNOWN_FACILITY: _add_alias,
+    Code.UNKNOWN_WORKFLOW: _look_at_workflow,
+    Code.UNKNOWN_STAGE: _look_at_workflow,
+    Code.UNKNOWN_INTERFACE: _look_at_interfaces,
+    Code.FACILITY_FORBIDDEN: _look_at_keys,
+    Code.TIME_IN_FUTURE: _look_at_clock,
+    Code.PHI_SUSPECTED: _tell_the_sender,
+    Code.CONFLICT: _compare,
+    Code.FOREIGN_TRANSACTION: _ask_for_scope,
+}

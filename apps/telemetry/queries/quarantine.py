@@ -1,0 +1,157 @@
+"""Reads of the quarantine: groups by reason, a selection of it, and what an act on one would do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from apps.core.db import fetch_all, fetch_one, fetch_value
+from apps.telemetry.models import Quarantine, QuarantineDay, Source
+from apps.telemetry.refusals import Code, label_of
+
+# From the index quarantine_groups alone; an id carries the time it was made.
+GROUPS = """
+SELECT code, count(*) AS open, count(DISTINCT source_id) AS sources,
+       count(DISTINCT facility_id) AS facilities,
+       uuid_extract_timestamp((array_agg(id ORDER BY id))[1]) AS oldest_at,
+       uuid_extract_timestamp((array_agg(id ORDER BY id DESC))[1]) AS newest_at
+  FROM telemetry_quarantine
+ WHERE state = 'open' AND (%(everywhere)s OR facility_id = ANY(%(facilities)s))
+ GROUP BY code ORDER BY open DESC, code
+"""
+
+PREVIEW = """
+WITH chosen AS (
+    SELECT q.id, q.source_id, q.facility_id FROM telemetry_quarantine q
+     WHERE q.state = 'open' AND q.code = %(code)s
+       AND (%(source)s::integer IS NULL OR q.source_id = %(source)s)
+       AND (%(facility)s::integer IS NULL OR q.facility_id = %(facility)s)
+       AND (%(since)s::timestamptz IS NULL OR q.received_at >= %(since)s)
+       AND (%(everywhere)s OR q.facility_id = ANY(%(facilities)s))
+), by_source AS (
+    SELECT s.code, s.name, s.active, count(*) AS events
+      FROM chosen JOIN telemetry_source s ON s.id = chosen.source_id GROUP BY s.id
+), by_facility AS (
+    SELECT f.name, count(*) AS events
+      FROM chosen LEFT JOIN catalog_facility f ON f.id = chosen.facility_id GROUP BY f.id
+)
+SELECT (SELECT count(*) FROM chosen) AS total,
+       (SELECT id FROM chosen ORDER BY id DESC LIMIT 1) AS last_id,
+       (SELECT uuid_extract_timestamp(id) FROM chosen ORDER BY id LIMIT 1) AS oldest_at,
+       (SELECT uuid_extract_timestamp(id) FROM chosen ORDER BY id DESC LIMIT 1) AS newest_at,
+       (SELECT COALESCE(json_agg(json_build_object('code', code, 'name', name, 'active', active,
+                        'events', events) ORDER BY events DESC, code), '[]') FROM by_source)
+           AS sources,
+       (SELECT COALESCE(json_agg(json_build_object('name', COALESCE(name, 'Not known'),
+                        'events', events) ORDER BY events DESC, name), '[]') FROM by_facility)
+           AS facilities
+"""
+
+# Open events that were refused because nobody knew this name: an alias sends them on.
+WAITING_FOR_ALIAS = """
+SELECT count(*) FROM telemetry_quarantine q JOIN telemetry_source s ON s.id = q.source_id
+ WHERE q.state = 'open' AND q.code = 'unknown_facility' AND s.active
+   AND q.view #>> '{event,data,facility}' = %(alias)s
+   AND (%(system)s::bigint IS NULL OR s.system_id = %(system)s)
+"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is open for one reason."""
+
+    code: str
+    open: int
+    sources: int
+    facilities: int
+    oldest_at: datetime
+    newest_at: datetime
+
+    @property
+    def label(self) -> str:
+        """The reason in words."""
+        return label_of(self.code)
+
+    @property
+    def help(self) -> str:
+        """What to do about it."""
+        return Code(self.code).help if self.code in list(Code) else ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Open events of one reason, perhaps of one source, one facility, since some moment."""
+
+    code: str
+    source_id: int | None = None
+    facility_id: int | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a selection holds right now: how many events, up to which, whose and where."""
+
+    total: int
+    last_id: UUID | None
+    oldest_at: datetime | None
+    newest_at: datetime | None
+    sources: list[dict[str, object]]
+    facilities: list[dict[str, object]]
+
+
+def groups(*, facilities: Sequence[int], everywhere: bool) -> list[Group]:
+    """Open events by reason, most first."""
+    return fetch_all(GROUPS, _scope(facilities, everywhere), row=Group)
+
+
+def preview(selection: Selection, *, facilities: Sequence[int], everywhere: bool) -> Preview:
+    """What an act on a selection would be about."""
+    params = {
+        "code": selection.code,
+        "source": selection.source_id,
+        "facility": selection.facility_id,
+        "since": selection.since,
+    }
+    return fetch_one(PREVIEW, params | _scope(facilities, everywhere), row=Preview)
+
+
+def waiting_for_alias(alias: str, *, system_id: int | None) -> int:
+    """How many refused events a new name for a facility would send on."""
+    count: int = fetch_value(WAITING_FOR_ALIAS, {"alias": alias, "system": system_id})
+    return count
+
+
+def quarantined(*, facilities: Sequence[int], everywhere: bool) -> QuerySet[Quarantine]:
+    """Refused events of these facilities; those of none known only for people who see all."""
+    scope = Q(facility_id__in=facilities)
+    if everywhere:
+        scope |= Q(facility_id=None)
+    return Quarantine.objects.filter(scope).select_related("source", "facility")
+
+
+def selected(
+    found: QuerySet[Quarantine], *, since: datetime | None, before: UUID | None
+) -> QuerySet[Quarantine]:
+    """Newest first, from a moment on, older than one event: a page goes on where the last ended."""
+    if since:
+        found = found.filter(received_at__gte=since)
+    if before:
+        found = found.filter(id__lt=before)
+    return found.order_by("-id")
+
+
+def overflows() -> QuerySet[QuarantineDay]:
+    """Days on which a source sent more refused events than were kept, latest first."""
+    return QuarantineDay.objects.filter(overflow__gt=0).select_related("source").order_by("-day")
+
+
+def sources_of(found: QuerySet[Quarantine]) -> QuerySet[Source]:
+    """The sources that some of these refused events came from."""
+    return Source.objects.filter(pk__in=found.values("source")).order_by("code")
+
+
+def _scope(facilities: Sequence[int], everywhere: bool) -> dict[str, object]:
+    return {"facilities": list(facilities), "everywhere": everywhere}
