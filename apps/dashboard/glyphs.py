@@ -42,7 +42,7 @@ def spark(
     shown = _thinned(values)
     known = [one for one in shown if one is not None]
     if not known:
-        return format_html('<span class="dim">no data</span>')
+        return format_html('<span class="dim">{}</span>', "no data")
     low, high = _bounds([*known, *([] if target is None else [target])])
     line = "" if target is None else format_html(TARGET, *[_height(target, low, high)] * 2)
     words = _spark_words(label, [one for one in values if one is not None], target)

@@ -113,6 +113,11 @@ class Scope:
         return tuple(place for place in self.places if place.path.startswith(root.path))
 
 
+def sites_of(choice: Choice) -> list[Facility]:
+    """The sites of a choice, without their departments."""
+    return [place for place in choice.facilities if place.kind in SITES]
+
+
 def scope_of(request: HttpRequest) -> Scope:
     """What the reader may see; worked out once for the page and the frame around it."""
     found: Scope | None = getattr(request, "reader_scope", None)

@@ -12,6 +12,7 @@ from apps.dashboard.views.downloads import cell_table, events_table, flow_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
 from apps.dashboard.views.status import status
+from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
 
 app_name = "dashboard"
@@ -47,6 +48,7 @@ urlpatterns = [
         name="transaction-api",
     ),
     path("keys/", keys, name="keys"),
+    path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
     path("sign-in/", sign_in, name="sign-in"),

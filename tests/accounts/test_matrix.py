@@ -157,6 +157,7 @@ GET  dashboard:transaction-api     no   404 404 404 404 404 403 404 403 403  401
 GET  dashboard:status              own  403 403 200 200 403 403 200 200 403  302  302
 GET  dashboard:strip               own  200 200 200 200 200 200 200 200 200  302  302
 GET  dashboard:keys                own  200 200 200 200 200 200 200 200 200  302  302
+GET  dashboard:styleguide          own  403 403 200 200 403 403 200 200 403  302  302
 GET  dashboard:sign-in             own  302 302 302 302 302 302 302 302 302  200  200
 POST dashboard:sign-in             own  302 302 302 302 302 302 302 302 302  200  200
 GET  dashboard:sign-out            own  405 405 405 405 405 405 405 405 405  302  302

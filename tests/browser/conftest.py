@@ -71,6 +71,15 @@ class Reader:
         if is_fault and not any(words in text for words in self.expected):
             self.faults.append(text)
 
+    def photograph(self, page: Page, name: str) -> Path:
+        """A picture of a page for whoever judges its looks: VAR/photographs."""
+        from django.conf import settings
+
+        folder = Path(settings.VAR) / "photographs"
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        return folder / f"{name}.png"
+
     def check(self) -> None:
         """Nothing failed and nothing was blocked on any page still open."""
         for page in self.context.pages:

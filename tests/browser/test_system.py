@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_pages import PHONE
+from tests.browser.test_pages import PHONE, audit
 from tests.dashboard.cast import done, fold, make_person
 
 POLLS = ("/flow/board/", "/status/strip/")
@@ -99,6 +99,63 @@ def test_a_phone_has_four_tabs_and_the_rest_below_more(busy, read):
     expect(tabs.locator("> a")).to_have_count(4)
     tabs.locator("summary").click()
     expect(tabs.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+SIZES = {"desk": {}, "phone": PHONE}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_style_guide_is_clean_and_photographed(network, ivo, read, axe_rules, size, scheme):
+    reader = read(ivo, color_scheme=scheme, **SIZES[size])
+    page = reader.open("/styleguide/")
+    assert audit(page, axe_rules) == []
+    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(over) == 0
+    page.locator("[data-figure]").scroll_into_view_if_needed()
+    expect(page.locator("[data-drawn]")).to_be_visible()
+    assert reader.photograph(page, f"styleguide-{size}-{scheme}").stat().st_size > 50_000
+
+
+def test_what_is_dangerous_asks_first(network, ivo, read):
+    page = read(ivo).open("/styleguide/")
+    page.get_by_role("button", name="Ask before").click()
+    question = page.get_by_role("alertdialog", name="Give this event up?")
+    expect(question).to_contain_text("cannot be undone")
+    question.get_by_role("button", name="Keep as it is").click()
+    expect(question).not_to_be_visible()
+    assert page.url.endswith("/styleguide/")
+    assert focused(page) == "Ask before"
+
+    page.get_by_role("button", name="Ask before").click()
+    question.get_by_role("button", name="Give it up").click()
+    expect(page).to_have_url(re.compile(r"/styleguide/\?$"))
+
+
+def test_a_drawer_shows_a_page_beside_the_page_and_leads_to_it(network, ivo, read):
+    page = read(ivo).open("/styleguide/")
+    page.get_by_role("link", name="Open a drawer").click()
+    drawer = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(drawer.get_by_role("link", name="Open as a page")).to_have_attribute(
+        "href", re.compile("/keys/$")
+    )
+    drawer.get_by_role("button", name="Close").click()
+    assert focused(page) == "Open a drawer"
+
+
+def test_paper_is_light_and_has_no_navigation(busy, ivo, read):
+    page = read(ivo, color_scheme="dark").open("/flow/")
+    page.emulate_media(media="print")
+    expect(page.locator(".side")).not_to_be_visible()
+    ink = "getComputedStyle(document.documentElement).getPropertyValue('--tl-panel').trim()"
+    assert page.evaluate(ink) == "#ffffff"
+
+
+def test_facilities_are_chosen_in_the_top_bar(busy, ivo, read):
+    page = read(ivo).open("/flow/?window=7d")
+    page.locator("#scope > summary").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#scope")).not_to_have_attribute("open", "")
 
 
 def test_headers_keep_the_page_to_itself(busy, ivo, read):

@@ -13,15 +13,15 @@ from tests.dashboard.conftest import signed_in
 from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
-STATUS = "/status/"
+STATUS, BATCHES = "/status/", "/batches/"
 NAVIGATION = {
-    "revenue_cycle_analyst": [FLOW, QUARANTINE],
-    "rcm_supervisor": [FLOW, QUARANTINE],
-    "integration_engineer": [FLOW, QUARANTINE, SOURCES, STATUS, ADMIN],
-    "integration_lead": [FLOW, QUARANTINE, STATUS, ADMIN],
-    "finance_approver": [FLOW, QUARANTINE],
+    "revenue_cycle_analyst": [FLOW, QUARANTINE, BATCHES],
+    "rcm_supervisor": [FLOW, QUARANTINE, BATCHES],
+    "integration_engineer": [FLOW, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN],
+    "integration_lead": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
+    "finance_approver": [FLOW, QUARANTINE, BATCHES],
     "executive": [FLOW],
-    "compliance_auditor": [FLOW, QUARANTINE, STATUS, ADMIN],
+    "compliance_auditor": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
     "administrator": [ADMIN, SOURCES, STATUS],
 }
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}

@@ -18,7 +18,7 @@ from apps.dashboard.icons import icon
 from apps.dashboard.looks import Look, Severity, look_of
 from apps.dashboard.navigation import Link, navigation
 from apps.dashboard.people import role_names
-from apps.dashboard.scope import SITES, scope_of
+from apps.dashboard.scope import scope_of, sites_of
 from apps.dashboard.strip import strip_of
 
 register = template.Library()
@@ -75,11 +75,20 @@ def main_navigation(context: dict[str, Any]) -> list[Link]:
 
 
 @register.inclusion_tag("_scope.html", takes_context=True)
-def facility_scope(context: dict[str, Any]) -> dict[str, Any]:
-    """Which facilities the figures are about."""
+def facility_scope(context: dict[str, Any], *, swapped: bool = False) -> dict[str, Any]:
+    """Which facilities the figures are about, and which others they could be about.
+
+    A page that takes `?places=` says so by `places_address` in its context. `swapped` is for a part
+    that replaces the control along with itself.
+    """
     scope = scope_of(context["request"])
-    sites = [place for place in scope.places if place.kind in SITES]
-    return {"sites": len(sites), "only": sites[0] if len(sites) == 1 else None}
+    return {
+        "choices": [(choice, len(sites_of(choice))) for choice in scope.choices],
+        "chosen": context.get("chosen"),
+        "address": context.get("places_address"),
+        "only": scope.sites[0] if len(scope.sites) == 1 else None,
+        "swapped": swapped,
+    }
 
 
 @register.inclusion_tag("dashboard/_chart.html")

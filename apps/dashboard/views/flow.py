@@ -69,6 +69,7 @@ def _flow(request: HttpRequest) -> dict[str, Any]:
     now, scope, chosen = timezone.now(), scope_of(request), _chosen(request)
     shown = board.shown(request, scope, chosen, now=now)
     return frame(now, scope, chosen) | {
+        "places_address": reverse("dashboard:flow"),
         "board": shown.html,
         "version": shown.etag,
         "picture": shown.picture,
