@@ -14,7 +14,7 @@ CONTROL = {"class": "control", "autocomplete": "off"}
 STATES = [("active", "Active"), ("dormant", "Not here for 90 days"), ("closed", "Closed")]
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(forms.ModelForm):
     """A new account. Roles and facilities come after it."""
 
     class Meta:

@@ -100,6 +100,21 @@ class Given:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Holding:
+    """A person with what they hold in words, and who gave it: a row of the access review."""
+
+    person: PersonRow
+    roles: list[tuple[str, Given | None]]
+    facilities: list[tuple[str, Given | None]]
+
+    @property
+    def is_due(self) -> bool:
+        """Whether somebody should look at this person's access again."""
+        signed = self.person.reviewed_at
+        return signed is None or signed < now() - DORMANT_AFTER
+
+
 Givens = dict[tuple[str, str], Given]
 
 

@@ -1,9 +1,8 @@
 """Tables of the pages about people as they are exported."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from apps.accounts.queries import Given
+from apps.accounts.queries import Given, Holding
 from apps.accounts.trail import FAR, LAST_ID, Noted, Question, newest
 from apps.core.exports import Column, Table
 
@@ -38,26 +37,24 @@ def _pages(asked: Question, most: int) -> Iterator[Noted]:
         before = (rows[-1].at, rows[-1].id)
 
 
-def review(rows: list[dict[str, Any]]) -> Table[dict[str, Any]]:
+def review(rows: list[Holding]) -> Table[Holding]:
     """Who holds what, since when and from whom; who looked at it last."""
     columns = [
-        Column[dict[str, Any]]("User name", lambda one: one["person"].username),
-        Column("Name", lambda one: one["person"].name),
-        Column("Superuser", lambda one: "yes" if one["person"].is_superuser else "no"),
-        Column("Roles", lambda one: _listed((name, given) for name, given in one["roles"])),
-        Column(
-            "Facilities", lambda one: _listed((p.name, given) for p, given in one["facilities"])
-        ),
-        Column("Last sign-in", lambda one: one["person"].last_login),
-        Column("Dormant", lambda one: "yes" if one["person"].is_dormant else "no"),
-        Column("Last review", lambda one: one["person"].reviewed_at),
-        Column("Verdict", lambda one: one["person"].verdict),
-        Column("Reviewed by", lambda one: one["person"].reviewer),
+        Column[Holding]("User name", lambda one: one.person.username),
+        Column("Name", lambda one: one.person.name),
+        Column("Superuser", lambda one: "yes" if one.person.is_superuser else "no"),
+        Column("Roles", lambda one: _listed(one.roles)),
+        Column("Facilities", lambda one: _listed(one.facilities)),
+        Column("Last sign-in", lambda one: one.person.last_login),
+        Column("Dormant", lambda one: "yes" if one.person.is_dormant else "no"),
+        Column("Last review", lambda one: one.person.reviewed_at),
+        Column("Verdict", lambda one: one.person.verdict),
+        Column("Reviewed by", lambda one: one.person.reviewer),
     ]
     return Table("access-review", "Access review", columns, lambda most: rows[:most])
 
 
-def _listed(held: Iterator[tuple[str, Given | None]]) -> str:
+def _listed(held: Iterable[tuple[str, Given | None]]) -> str:
     return "; ".join(
         f"{name} (by {given.actor or 'the system'}, {given.at:%Y-%m-%d})" if given else name
         for name, given in held

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -101,8 +102,8 @@ class Noted:
         return "; ".join(f"{name}: {_shown(one)}" for name, one in self.known.items())
 
     @property
-    def known(self) -> dict[str, object]:
-        found: dict[str, object] = msgspec.json.decode(self.facts)
+    def known(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.json.decode(self.facts)
         return found
 
 

@@ -84,5 +84,5 @@ def chain() -> dict[str, Any]:
 
 
 def _query(request: HttpRequest, **changed: str | None) -> str:
-    said = {name: value for name, value in request.GET.items() if name != "before" and value}
-    return "?" + urlencode(said | {name: value for name, value in changed.items() if value})
+    said: dict[str, Any] = request.GET.dict() | {"before": None} | changed
+    return "?" + urlencode({name: value for name, value in said.items() if value})

@@ -1,16 +1,14 @@
 """The review of access: who may do what, since when, given by whom; and a signature for each."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts import queries
 from apps.accounts.access import needs
 from apps.accounts.models import AccessReview, User
+from apps.accounts.queries import Holding
 from apps.accounts.roles import ROLES
 from apps.accounts.services import reviews
 from apps.accounts.services.access import NotAllowed
@@ -26,38 +24,31 @@ REVIEW = "accounts.review_access"
 def index(request: HttpRequest) -> HttpResponse:
     """Every open account: a quarter of a year is how long a signature holds."""
     rows = open_accounts()
-    signed = [one["person"].reviewed_at for one in rows if one["person"].reviewed_at]
+    signed = [one.person.reviewed_at for one in rows if one.person.reviewed_at]
     context = {
         "rows": rows,
-        "due": sum(one["is_due"] for one in rows),
+        "due": sum(one.is_due for one in rows),
         "last": max(signed, default=None),
         "me": reader(request).pk,
     }
     return render_page(request, "accounts/review.html", "accounts/_review.html", context)
 
 
-def open_accounts() -> list[dict[str, Any]]:
+def open_accounts() -> list[Holding]:
     """Who can sign in, with what they hold in words, and since when."""
     found = queries.people(state="active", limit=queries.EVERYBODY)
     given = queries.given_to([one.id for one in found])
     places = snapshot().facilities_by_id
     return [
-        {
-            "person": one,
-            "roles": [(ROLES[code].name, given[one.id].get(("role", code)))
-                      for code in ROLES if code in one.roles],
-            "facilities": [(places[pk], given[one.id].get(("facility", places[pk].code)))
-                           for pk in one.facilities if pk in places],
-            "is_due": is_due(one),
-        }
+        Holding(
+            one,
+            [(ROLES[code].name, given[one.id].get(("role", code)))
+             for code in ROLES if code in one.roles],
+            [(places[pk].name, given[one.id].get(("facility", places[pk].code)))
+             for pk in one.facilities if pk in places],
+        )
         for one in found
     ]  # fmt: skip
-
-
-def is_due(person: queries.PersonRow) -> bool:
-    """Whether somebody should look at this person's access again."""
-    signed = person.reviewed_at
-    return signed is None or signed < now() - queries.DORMANT_AFTER
 
 
 @require_POST
