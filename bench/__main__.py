@@ -13,7 +13,7 @@ from bench.instance import Instance  # noqa: E402
 from bench.report import Figure, keep, table  # noqa: E402
 from config.supervisor import AlreadyRunning  # noqa: E402
 
-NAMES = ("accept", "fold", "workers", "system", "cpu", "visible", "reading", "growth")
+NAMES = ("accept", "fold", "workers", "system", "cpu", "visible", "reading", "pages", "growth")
 
 
 def main() -> int:

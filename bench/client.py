@@ -10,10 +10,19 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Answer:
-    """The status and body of a response."""
+    """A response."""
 
     status: int
     body: bytes
+    head: bytes = b""
+
+    def header(self, name: str) -> str:
+        """The value of a header, or nothing."""
+        for line in self.head.split(b"\r\n"):
+            key, _, value = line.partition(b":")
+            if key.lower() == name.encode():
+                return value.strip().decode()
+        return ""
 
 
 @dataclass
@@ -36,8 +45,8 @@ class Connection:
     def post(self, path: str, body: bytes, content_type: str) -> Answer:
         return self._ask("POST", path, body, {"Content-Type": content_type})
 
-    def get(self, path: str) -> Answer:
-        return self._ask("GET", path, b"", {})
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        return self._ask("GET", path, b"", headers or {})
 
     def _ask(self, method: str, path: str, body: bytes, more: dict[str, str]) -> Answer:
         parts = urlsplit(self.url)
@@ -57,14 +66,17 @@ class Connection:
         data = self._rest
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self._more(connection)
-        head, data = data[:end].lower(), data[end + 4 :]
+        said, data = data[:end], data[end + 4 :]
+        head = said.lower()
         if b"transfer-encoding: chunked" in head:
             body, self._rest = self._chunks(connection, data)
         else:
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            # An answer that says "unchanged" has no body, and may not say so.
+            _, _, rest = head.partition(b"content-length:")
+            length = int(rest.split(b"\r\n")[0]) if rest and b" 304" not in head[:13] else 0
             data = self._at_least(connection, data, length)
             body, self._rest = data[:length], data[length:]
-        return Answer(int(head[9:12]), body)
+        return Answer(int(head[9:12]), body, said)
 
     def _chunks(self, connection: socket.socket, data: bytes) -> tuple[bytes, bytes]:
         body = b""

@@ -191,10 +191,12 @@ class Running:
                 os.killpg(group, signal.SIGCONT)
 
 
-def reference_program(url_port: int, instance: Instance, words: Sequence[str]) -> Program:
+def reference_program(
+    url_port: int, instance: Instance, words: Sequence[str], database: str = DATABASE
+) -> Program:
     """A program that is not the product's, on the same database server."""
     told = {
-        "DATABASE_URL": embedded.postgres_url(instance.place),
+        "DATABASE_URL": embedded.postgres_url(instance.place, database=database),
         "DJANGO_SETTINGS_MODULE": "bench.reference.settings",
     }
     url = f"http://{HOST}:{url_port}/"

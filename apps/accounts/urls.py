@@ -1,8 +1,17 @@
-"""Addresses of the read API that belong to nobody further right, and of the pages about people."""
+"""Addresses of the read API that belong to nobody further right, of people, and of one's own."""
 
 from django.urls import path
 
-from apps.accounts.views import audit, catalogue, downloads, me, people, review
+from apps.accounts.views import (
+    audit,
+    catalogue,
+    downloads,
+    me,
+    people,
+    review,
+    sessions,
+    sign_in,
+)
 
 app_name = "accounts"
 urlpatterns = [
@@ -21,4 +30,9 @@ urlpatterns = [
     path("audit/acts.<form:form>", downloads.audit_table, name="audit-table"),
     path("people/review/accounts.<form:form>", downloads.review_table, name="review-table"),
     path("me/permissions/", me.permissions, name="permissions"),
+    path("sign-in/sso/", sign_in.sso, name="sso"),
+    path("account/sessions/", sessions.sessions, name="sessions"),
+    path("account/sessions/end-others/", sessions.end_others, name="end-others"),
+    path("account/sessions/stay/", sessions.stay, name="stay"),
+    path("account/sessions/<slug:handle>/end/", sessions.end, name="end-session"),
 ]

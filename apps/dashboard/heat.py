@@ -4,9 +4,8 @@ Everything a template would have to decide is decided here, once per cell, and w
 a page has hundreds, and a loop in a template would take longer than the database does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 
 from django.utils.safestring import SafeString
@@ -22,7 +21,7 @@ ENOUGH = 20
 P95 = 0.95
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tone:
     """How a figure stands against its objective: the class of its cell, and its status."""
 
@@ -81,6 +80,7 @@ class HeatRow:
     full_name: str
     objective: str
     cells: SafeString
+    troubled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class Heat:
     troubled: int
 
 
+# Ready to be put between quotes.
 Address = Callable[[Workflow, Facility], str]
 Key = tuple[int, int]
 
@@ -111,22 +112,22 @@ class Board:
 
 def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
     """The table of a board; workflows nobody here uses are left out."""
-    tones = {key: judge(board, key) for key in board.cards.cells}
     used = [line for line in board.workflows if line.id in board.cards.workflows]
     regions = [(name, len(list(sites))) for name, sites in groupby(board.sites, key=region_of)]
-    troubled = sum(judged in TROUBLED for judged in tones.values())
-    return Heat(regions, board.sites, [_row(board, line, tones) for line in used], troubled)
+    rows = [_row(board, line) for line in used]
+    return Heat(regions, board.sites, rows, sum(row.troubled for row in rows))
 
 
 def tone(cell: Glance, objective: float | None) -> Tone:
     """How the attainment of a cell stands against its objective."""
-    if not cell.due:
+    due = cell.due
+    if not due:
         return NONE_DUE
-    if cell.due < ENOUGH:
+    if due < ENOUGH:
         return FEW
     if objective is None:
         return NO_OBJECTIVE
-    return _budget_tone(cell.breached / cell.due, 1 - objective)
+    return _budget_tone(cell.breached / due, 1 - objective)
 
 
 def _budget_tone(missed: float, allowed: float) -> Tone:
@@ -145,17 +146,21 @@ def p95(cell: Glance) -> str:
     )
 
 
-def _row(board: Board, line: Workflow, tones: Mapping[Key, Tone]) -> HeatRow:
+def _row(board: Board, line: Workflow) -> HeatRow:
     objective = _shared_objective(board, line)
     total = board.cards.workflows[line.id]
     judged = tone(total, objective)
-    cells = [SUM.format(judged.css, *_words(total, judged))]
-    cells += [_site_cell(board, line, site, tones) for site in board.sites]
+    cells, troubled = [SUM.format(judged.css, *_words(total, judged))], 0
+    for site in board.sites:
+        markup, needs_a_look = _site_cell(board, line, site)
+        cells.append(markup)
+        troubled += needs_a_look
     return HeatRow(
         line.short_name,
         line.name,
         "" if objective is None else wording.objective(objective),
         SafeString("".join(cells)),
+        troubled,
     )
 
 
@@ -173,26 +178,30 @@ def judge(board: Board, key: Key) -> Tone:
     return tone(board.cards.cells[key], board.objectives.get(key))
 
 
-def _site_cell(board: Board, line: Workflow, site: Facility, tones: Mapping[Key, Tone]) -> str:
-    key = (line.id, site.id)
-    if key not in tones:
-        return UNUSED
-    title, *words = _words(board.cards.cells[key], tones[key])
-    return LINK.format(tones[key].css, escape(board.address(line, site)), title, *words)
+def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]:
+    """The markup of a cell, and whether it needs a look."""
+    key = line.id, site.id
+    cell = board.cards.cells.get(key)
+    if cell is None:
+        return UNUSED, False
+    judged = judge(board, key)
+    words = _words(cell, judged)
+    return LINK.format(judged.css, board.address(line, site), *words), judged in TROUBLED
 
 
 def _words(cell: Glance, judged: Tone) -> tuple[str, str, str, str]:
     """Its title, figure, icon and the small line below."""
-    speed = p95(cell)
+    speed, due, waiting = p95(cell), cell.due, cell.open
     return (
-        f"{judged.word}, {cell.open} open, p95 {speed}, {cell.due} due",
+        f"{judged.word}, {waiting} open, p95 {speed}, {due} due",
         _figure(cell, judged),
         icon(judged.icon) if judged.icon else "",
-        f"n={cell.due}" if judged is FEW else f"{cell.open:,} · {speed}",
+        f"n={due}" if judged is FEW else f"{waiting:,} · {speed}",
     )
 
 
 def _figure(cell: Glance, judged: Tone) -> str:
     if judged is SILENT:
         return "<span>Silent</span>"
-    return "no data" if cell.attainment is None else wording.percent(cell.attainment)
+    share = cell.attainment
+    return "no data" if share is None else wording.percent(share)

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from apps.accounts.access import facilities_for
 from apps.catalog.snapshot import Facility, Snapshot, snapshot
+from apps.scorecards.kept import Kept
 
 SITES = {"hospital", "clinic", "asc", "lab", "business_office"}
 KIND_CHOICES = (("hospital", "Hospitals"), ("clinic", "Clinics"))
@@ -122,9 +123,20 @@ def scope_of(request: HttpRequest) -> Scope:
     """What the reader may see; worked out once for the page and the frame around it."""
     found: Scope | None = getattr(request, "reader_scope", None)
     if found is None:
-        found = Scope(snapshot(), facilities_for(request.user))
+        found = _shared(snapshot(), facilities_for(request.user))
         request.reader_scope = found  # type: ignore[attr-defined]
     return found
+
+
+# Who may see the same facilities shares what follows from that.
+_scopes: Kept[Scope] = Kept(64)
+
+
+def _shared(catalogue: Snapshot, ids: tuple[int, ...]) -> Scope:
+    kept = _scopes.get(ids)
+    if kept is None or kept.catalogue is not catalogue:
+        kept = _scopes.put(ids, Scope(catalogue, ids))
+    return kept
 
 
 def columns(places: Sequence[Facility], used: set[int]) -> list[Facility]:

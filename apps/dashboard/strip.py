@@ -7,8 +7,7 @@ from apps.dashboard import wording
 from apps.dashboard.board import STALE_AFTER
 from apps.dashboard.scope import Scope
 from apps.scorecards.queries import state
-from apps.telemetry.models import Quarantine
-from apps.telemetry.queries import quarantined
+from apps.telemetry.queries import count_quarantined
 
 # A fold takes a moment; below this, what waits is simply on its way.
 LATE_AFTER = timedelta(seconds=10)
@@ -46,5 +45,4 @@ def strip_of(scope: Scope, *, now: datetime) -> Strip:
 
 def _quarantined(scope: Scope) -> int:
     sees_all = len(scope.ids) == len(scope.catalogue.document.facilities) > 0
-    found = quarantined(facilities=scope.ids, everywhere=sees_all)
-    return found.filter(state=Quarantine.State.OPEN).count()
+    return count_quarantined(facilities=scope.ids, everywhere=sees_all)

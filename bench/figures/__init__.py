@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from bench.bench import Bench
-from bench.figures import accept, cpu, fold, growth, reading, system, visible, workers
+from bench.figures import accept, cpu, fold, growth, pages, reading, system, visible, workers
 from bench.report import Figure
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
@@ -13,6 +13,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "cpu": cpu.measure,
     "visible": visible.measure,
     "reading": reading.measure,
+    "pages": pages.measure,
     "growth": growth.measure,
     "workers": workers.measure,
 }

@@ -6,15 +6,14 @@ the product's processes stopped in their tracks while it is measured.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from bench import copying, journal
 from bench.bench import Bench
-from bench.instance import Running, free_port, reference_program, wait_until_scored
+from bench.instance import Running, wait_until_scored
 from bench.load import Job, run
 from bench.paired import Pair, paired
+from bench.reference.process import reference
 from bench.report import Figure
-from config import launch
 
 OURS = ("web", "worker", "beat", "sweep", "postgres", "redis")
 THEIRS = ("reference", "postgres")
@@ -26,27 +25,17 @@ def measure(bench: Bench) -> Iterator[Figure]:
     key = journal.new_key()
     with (
         bench.instance.running("web", "worker", "beat", "sweep") as product,
-        _reference(bench) as reference,
+        reference(bench) as theirs,
     ):
         for batch, goal in GOALS.items():
-            pair = _compare(bench, product, reference, key, batch)
+            pair = _compare(bench, product, theirs, key, batch)
             yield Figure.at_most(
                 f"server CPU an event, posts of {batch}", pair.value, "us", pair.limit, goal,
                 ratio=pair.ratio, note=pair.spread,
             )  # fmt: skip
 
 
-@contextmanager
-def _reference(bench: Bench) -> Iterator[str]:
-    port = free_port()
-    words = launch.web_words(launch.Choices("127.0.0.1", port, demo=False))
-    words[words.index("config.web:application")] = "bench.reference.web:application"
-    program = reference_program(port, bench.instance, launch.python(*words))
-    with bench.instance.programs([program]):
-        yield f"http://127.0.0.1:{port}"
-
-
-def _compare(bench: Bench, product: Running, reference: str, key: str, batch: int) -> Pair:
+def _compare(bench: Bench, product: Running, yardstick: str, key: str, batch: int) -> Pair:
     posts = bench.scaled(6_000, 500) if batch == 1 else bench.scaled(1_000, 100)
 
     def ours(_: int) -> float:
@@ -59,7 +48,7 @@ def _compare(bench: Bench, product: Running, reference: str, key: str, batch: in
         copying.empty_table()
         with product.paused():
             before = bench.instance.cpu_seconds(*THEIRS)
-            _post(bench, reference, "/events", key, batch, posts)
+            _post(bench, yardstick, "/events", key, batch, posts)
             return (bench.instance.cpu_seconds(*THEIRS) - before) / posts / batch * 1e6
 
     ours(0)

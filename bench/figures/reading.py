@@ -11,17 +11,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 
 from apps.accounts.services import issue_token
 from apps.scorecards.verification import REVISE
 from bench import history
 from bench.bench import Bench
 from bench.client import Connection
-from bench.figures.visible import reader
 from bench.paired import quantile
+from bench.people import cookie, reader
 from bench.process import cpu_seconds
 from bench.report import Figure
 from config import embedded
@@ -108,12 +105,7 @@ def _doors(database: str) -> dict[str, dict[str, str]]:
     """A program's token and a person's session, both of someone who may see everything."""
     with history.using(database):
         user = reader()
-        session = SessionStore()
-        session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        session.create()
         return {
             API: {"Authorization": f"Bearer {issue_token(user=user)}"},
-            PAGE: {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"},
+            PAGE: {"Cookie": cookie(user)},
         }

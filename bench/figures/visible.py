@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from apps.accounts.models import User
 from apps.accounts.services import issue_token
 from bench import journal
 from bench.bench import Bench
@@ -22,6 +21,7 @@ from bench.figures import memory
 from bench.instance import Running
 from bench.load import PATH, Job, finish, start
 from bench.paired import quantile
+from bench.people import reader
 from bench.report import Figure
 
 ASK_EVERY_SECONDS = 0.025
@@ -104,11 +104,3 @@ def _started(asker: Connection, cell: str) -> int:
     answer = asker.get(cell)
     assert answer.status == 200, answer
     return sum(one["started"] for one in msgspec.json.decode(answer.body)["cells"])
-
-
-def reader() -> User:
-    """Someone who may see everything."""
-    user, _ = User.objects.get_or_create(
-        username="bench", defaults={"is_superuser": True, "is_staff": True}
-    )
-    return user

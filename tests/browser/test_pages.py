@@ -245,14 +245,3 @@ def audit(page: Page, rules) -> list[str]:
     page.evaluate(rules.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [f"{one['id']} {one['nodes'][0]['target']}" for one in found["violations"]]
-
-
-def test_first_visits_stay_within_the_budget(busy, ivo, read):
-    page = read(ivo).open("/flow/")
-    entries = page.evaluate(
-        "performance.getEntriesByType('resource').map(e => [e.name, e.decodedBodySize])"
-    )
-    sizes = {name.rsplit("/", 1)[-1]: size for name, size in entries}
-    assert len(entries) + 1 <= 9
-    assert sizes["app.js"] + sizes["theme.js"] <= 12_000
-    assert sizes["throughline.css"] <= 40_000

@@ -26,7 +26,7 @@ def give_to_roles(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0007_operate"),
+        ("accounts", "0008_sessions"),
     ]
 
     operations = [

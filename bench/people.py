@@ -1,0 +1,43 @@
+"""Who looks at the product under measurement, with sessions as signing in leaves them."""
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.db import SessionStore
+
+from apps.accounts.models import User
+from apps.accounts.services import ensure_roles, grant_facility
+from apps.catalog.models import Facility
+
+
+def reader() -> User:
+    """Someone who may see everything."""
+    user, _ = User.objects.get_or_create(
+        username="bench", defaults={"is_superuser": True, "is_staff": True}
+    )
+    return user
+
+
+def leads(count: int) -> list[User]:
+    """So many integration leads of the whole network."""
+    ensure_roles()
+    root = Facility.objects.filter(parent=None).order_by("pk")[0]
+    role = Group.objects.get(name="integration_lead")
+    people = []
+    for number in range(count):
+        user, is_new = User.objects.get_or_create(username=f"bench-{number}")
+        if is_new:
+            user.groups.add(role)
+            grant_facility(to=user, facility=root)
+        people.append(user)
+    return people
+
+
+def cookie(user: User) -> str:
+    """The cookie of a session of theirs."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
