@@ -4,22 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from apps.accounts.models import RoleRequest, User
-from apps.core.db import fetch_all
+from apps.core.db import fetch_all, fetch_one
 
 DORMANT_AFTER = timedelta(days=90)
 PEOPLE_A_PAGE = 100
+FACTORS = {"totp": "app", "webauthn": "passkey"}
 EVERYBODY = 20_000
 
 # One statement for a page of people, whatever they hold. Index of the reviews: review_latest.
 PEOPLE = """
 SELECT u.id, u.username, u.first_name, u.last_name, u.is_active, u.is_superuser, u.last_login,
        u.date_joined, held.roles, granted.facilities, waits.roles AS waiting,
-       review.at AS reviewed_at, review.verdict, review.reviewer
+       factor.types AS factor_types, review.at AS reviewed_at, review.verdict, review.reviewer
   FROM accounts_user u
+ CROSS JOIN LATERAL (
+       SELECT coalesce(array_agg(DISTINCT a.type ORDER BY a.type), '{}') AS types
+         FROM mfa_authenticator a
+        WHERE a.user_id = u.id AND a.type <> 'recovery_codes') factor
  CROSS JOIN LATERAL (
        SELECT coalesce(array_agg(g.name ORDER BY g.name), '{}') AS roles
          FROM accounts_user_groups m JOIN auth_group g ON g.id = m.group_id
@@ -39,6 +44,7 @@ SELECT u.id, u.username, u.first_name, u.last_name, u.is_active, u.is_superuser,
          FROM accounts_accessreview v JOIN accounts_user w ON w.id = v.reviewer_id
         WHERE v.person_id = u.id ORDER BY v.at DESC LIMIT 1) review ON true
  WHERE (%(find)s = '' OR concat_ws(' ', u.first_name, u.last_name, u.username) ILIKE %(like)s)
+   AND (%(id)s::integer IS NULL OR u.id = %(id)s)
    AND (%(role)s = '' OR %(role)s = ANY(held.roles))
    AND CASE %(state)s
          WHEN 'active' THEN u.is_active
@@ -75,6 +81,7 @@ class PersonRow:
     roles: list[str]
     facilities: list[int]
     waiting: list[str]
+    factor_types: list[str]
     reviewed_at: datetime | None
     verdict: str | None
     reviewer: str | None
@@ -82,6 +89,11 @@ class PersonRow:
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.username
+
+    @property
+    def factors(self) -> list[str]:
+        """With what they sign in beside the password, in words."""
+        return [FACTORS.get(one, one) for one in self.factor_types]
 
     @property
     def is_dormant(self) -> bool:
@@ -123,9 +135,16 @@ def people(
 ) -> list[PersonRow]:
     """People by name; whoever left stands last."""
     escaped = find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    said = {"find": find, "like": f"%{escaped}%", "role": role, "state": state,
+    said = {"id": None, "find": find, "like": f"%{escaped}%", "role": role, "state": state,
             "dormant": now() - DORMANT_AFTER, "limit": limit, "skip": skip}  # fmt: skip
     return fetch_all(PEOPLE, said, row=PersonRow)
+
+
+def one_person(pk: int) -> PersonRow:
+    """The same about one of them."""
+    said = {"id": pk, "find": "", "like": "", "role": "", "state": "",
+            "dormant": now() - DORMANT_AFTER, "limit": 1, "skip": 0}  # fmt: skip
+    return fetch_one(PEOPLE, said, row=PersonRow)
 
 
 def given_to(users: Sequence[int]) -> dict[int, Givens]:
@@ -142,6 +161,12 @@ def pending_requests() -> QuerySet[RoleRequest]:
     """What waits for a second person."""
     waiting = RoleRequest.objects.filter(state=RoleRequest.State.PENDING, expires_at__gt=now())
     return waiting.select_related("person", "requested_by")
+
+
+def waiting_for(user: User) -> int:
+    """How many requests this person could decide as the second."""
+    mine = Q(person=user) | Q(requested_by=user)
+    return pending_requests().exclude(mine).count()
 
 
 def decided_requests(person: User) -> QuerySet[RoleRequest]:

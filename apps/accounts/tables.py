@@ -45,6 +45,7 @@ def review(rows: list[Holding]) -> Table[Holding]:
         Column("Superuser", lambda one: "yes" if one.person.is_superuser else "no"),
         Column("Roles", lambda one: _listed(one.roles)),
         Column("Facilities", lambda one: _listed(one.facilities)),
+        Column("Second factor", lambda one: ", ".join(one.person.factors) or "none"),
         Column("Last sign-in", lambda one: one.person.last_login),
         Column("Dormant", lambda one: "yes" if one.person.is_dormant else "no"),
         Column("Last review", lambda one: one.person.reviewed_at),

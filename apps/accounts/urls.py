@@ -24,6 +24,7 @@ urlpatterns = [
     path("people/<int:pk>/access/", people.change, name="access"),
     path("people/<int:pk>/close/", people.close, name="close-account"),
     path("people/<int:pk>/reopen/", people.reopen, name="reopen-account"),
+    path("people/<int:pk>/password-link/", people.password_link, name="password-link"),
     path("people/<int:pk>/revoke-tokens/", people.end_tokens, name="end-tokens"),
     path("people/<int:pk>/review/", review.sign, name="sign-review"),
     path("audit/", audit.index, name="audit"),

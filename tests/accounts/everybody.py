@@ -100,7 +100,7 @@ class Place:
 
 PERSON_PAGES = {
     "accounts:person", "accounts:access", "accounts:close-account", "accounts:reopen-account",
-    "accounts:end-tokens", "accounts:sign-review",
+    "accounts:end-tokens", "accounts:sign-review", "accounts:password-link",
 }  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",

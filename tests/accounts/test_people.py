@@ -1,6 +1,7 @@
 """The pages of people: looked at before it is done, by who may, and told in plain words."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains
 
@@ -224,6 +225,41 @@ def test_a_superuser_is_not_changed_by_an_administrator(as_ada, network):
 def test_nobody_else_is_404(as_ada):
     assert as_ada.get("/people/999999/").status_code == 404
     assert as_ada.get("/people/999999/access/").status_code == 404
+
+
+def test_a_link_lets_its_owner_set_a_password_once(as_ada, network):
+    noor = User.objects.create_user("noor")
+    page = as_ada.post(f"/people/{noor.pk}/password-link/")
+    link = page.context["link"].removeprefix("http://testserver")
+    owner = Client()
+    form = owner.get(link, follow=True)
+    said = {"password1": "correct horse battery", "password2": "correct horse battery"}
+    owner.post(form.redirect_chain[-1][0], said)
+    noor.refresh_from_db()
+    assert noor.check_password("correct horse battery")
+    assertContains(Client().get(link, follow=True), "no longer", html=False)
+
+
+def test_what_waits_for_me_is_counted_in_the_navigation(as_ada, as_cal, network):
+    apply(as_ada, person("eve", EX), EX, FA)
+    assertContains(as_cal.get("/people/"), '<span class="count">1')
+    assertNotContains(as_ada.get("/people/"), '<span class="count">')
+
+
+def test_a_second_factor_is_seen(as_cal, bea):
+    Authenticator.objects.create(user=bea, type="totp", data={})
+    Authenticator.objects.create(user=bea, type="recovery_codes", data={})
+    assertContains(as_cal.get("/people/"), "App")
+    assertContains(as_cal.get(f"/people/{bea.pk}/"), "app")
+
+
+def test_who_signed_in_long_ago_proves_again_who_they_are(as_ada, bea):
+    session = as_ada.session
+    session["account_authentication_methods"] = []
+    session.save()
+    page = as_ada.post(f"/people/{bea.pk}/close/")
+    assert "accounts/confirm.html" in [one.name for one in page.templates]
+    assert User.objects.get(pk=bea.pk).is_active
 
 
 # -- the review ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Accounts: made, closed and opened again."""
 
-from django.contrib.auth.tokens import default_token_generator
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from django.db import IntegrityError, transaction
 
 from apps.accounts.acts import Act
@@ -53,17 +54,20 @@ def reopen_account(person: User, *, by: User) -> None:
         audit.record(by, Act.PERSON_REACTIVATED, on=f"user:{person.pk}")
 
 
-def password_key(person: User, *, by: User) -> str:
-    """What makes a link with which somebody sets a password, once and for a day."""
+def password_key(person: User, *, by: User) -> dict[str, str]:
+    """The parts of a link with which somebody sets a password, once and for a day."""
     _check(by, person)
+    if not person.is_active:
+        raise NotAllowed("This account is closed. Open it first.")
     audit.record(by, Act.PERSON_INVITED, on=f"user:{person.pk}")
-    return default_token_generator.make_token(person)
+    key = default_token_generator.make_token(person)
+    return {"uidb36": user_pk_to_url_str(person), "key": key}
 
 
 def _check(by: User, person: User | None = None) -> None:
     if not by.is_active or not by.has_perm("accounts.manage_people"):
         raise NotAllowed("This takes an administrator.")
     if person and person.pk == by.pk:
-        raise NotAllowed("Nobody closes or opens their own account.")
+        raise NotAllowed("Nobody does this to their own account.")
     if person and person.is_superuser and not by.is_superuser:
         raise NotAllowed("Superusers are changed by superusers only.")

@@ -4,14 +4,17 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import queries, trail
 from apps.accounts.abilities import abilities
 from apps.accounts.access import needs
+from apps.accounts.confirm import recently_confirmed
 from apps.accounts.forms import AccessForm, FindPeopleForm, PersonForm
 from apps.accounts.models import RoleRequest, User
 from apps.accounts.roles import ROLES
@@ -58,8 +61,9 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     return _render_person(request, get_object_or_404(User, pk=pk))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @needs(MANAGE)
+@recently_confirmed
+@require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     """A new account: without roles, without a password."""
     form = PersonForm(request.POST or None)
@@ -75,8 +79,9 @@ def create(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/new_person.html", {"form": form})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @needs(MANAGE)
+@recently_confirmed
+@require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Roles and facilities: chosen, looked at, and only then changed."""
     whom = get_object_or_404(User, pk=pk)
@@ -197,32 +202,52 @@ def _act_on(
     return redirect("accounts:person", pk=pk)
 
 
-@require_POST
 @needs(MANAGE)
+@recently_confirmed
+@require_POST
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     by = reader(request)
     said = "The account is closed: sessions and tokens have ended."
     return _act_on(request, pk, lambda whom: people.close_account(whom, by=by), said)
 
 
-@require_POST
 @needs(MANAGE)
+@recently_confirmed
+@require_POST
 def reopen(request: HttpRequest, pk: int) -> HttpResponse:
     by = reader(request)
     said = "The account is open again. Tokens stay revoked."
     return _act_on(request, pk, lambda whom: people.reopen_account(whom, by=by), said)
 
 
-@require_POST
 @needs(MANAGE)
+@recently_confirmed
+@require_POST
 def end_tokens(request: HttpRequest, pk: int) -> HttpResponse:
     by = reader(request)
     said = "All tokens are revoked."
     return _act_on(request, pk, lambda whom: revoke_tokens(user=whom, by=by), said)
 
 
+@needs(MANAGE)
+@recently_confirmed
 @require_POST
+def password_link(request: HttpRequest, pk: int) -> HttpResponse:
+    """A link with which its owner sets a password; the only answer that holds it."""
+    whom = get_object_or_404(User, pk=pk)
+    try:
+        parts = people.password_key(whom, by=reader(request))
+    except NotAllowed as refusal:
+        return _render_person(request, whom, refusal=str(refusal))
+    link = request.build_absolute_uri(reverse("account_reset_password_from_key", kwargs=parts))
+    hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+    context = {"whom": whom, "link": link, "hours": hours}
+    return render(request, "accounts/password_link.html", context)
+
+
 @needs("accounts.confirm_roles")
+@recently_confirmed
+@require_POST
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Confirm or refuse what somebody else asked for; who asked withdraws it."""
     wish = get_object_or_404(RoleRequest.objects.select_related("person"), pk=pk)
@@ -259,6 +284,7 @@ def _render_person(request: HttpRequest, whom: User, refusal: str = "") -> HttpR
     wishes = queries.pending_requests().filter(person=whom)
     context = {
         "whom": whom,
+        "row": queries.one_person(whom.pk),
         "refusal": refusal,
         "roles": [(ROLES[code].name, given.get(("role", code))) for code in ROLES
                   if code in held.roles],
