@@ -1,5 +1,7 @@
 """The pages of people: looked at before it is done, by who may, and told in plain words."""
 
+from time import time
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.test import Client
@@ -15,8 +17,13 @@ AD, CA, FA, RA, EX = (
 
 
 def browser(user: User) -> Client:
+    """Somebody who has just proved who they are."""
     client = Client()
     client.force_login(user)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
     return client
 
 

@@ -98,7 +98,7 @@ def test_a_swap_gets_the_rows_alone(as_cal):
 def test_it_costs_the_same_for_more_rows(as_cal, bea, django_assert_max_num_queries):
     for number in range(60):
         audit.record(bea, Act.ROLE_GRANTED, on=f"user:{number}")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(20):
         as_cal.get("/audit/")
 
 

@@ -13,7 +13,7 @@ from tests.dashboard.conftest import signed_in
 from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
-STATUS, BATCHES = "/status/", "/batches/"
+STATUS, BATCHES, PEOPLE, AUDIT = "/status/", "/batches/", "/people/", "/audit/"
 NAVIGATION = {
     "revenue_cycle_analyst": [FLOW, QUARANTINE, BATCHES],
     "rcm_supervisor": [FLOW, QUARANTINE, BATCHES],
@@ -21,8 +21,8 @@ NAVIGATION = {
     "integration_lead": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
     "finance_approver": [FLOW, QUARANTINE, BATCHES],
     "executive": [FLOW],
-    "compliance_auditor": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "administrator": [ADMIN, SOURCES, STATUS],
+    "compliance_auditor": [AUDIT, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN],
+    "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, STATUS],
 }
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}
 
@@ -56,8 +56,8 @@ def test_the_navigation_names_what_a_role_may_open_and_the_first_is_where_it_beg
         assert client.get(link).status_code == 200
 
 
-def test_an_administrator_who_may_not_enter_the_administration_begins_with_sources(person):
-    assert signed_in(person("ada", "administrator")).get("/").url == SOURCES
+def test_an_administrator_begins_with_people_whether_or_not_they_may_enter_the_rest(person):
+    assert signed_in(person("ada", "administrator")).get("/").url == PEOPLE
 
 
 def test_the_entry_of_the_page_one_is_on_or_below_is_marked(network, as_bea):
