@@ -16,6 +16,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils.timezone import now
 
 from apps.accounts.services import audit
+from apps.accounts.services.access import expire_requests
 from apps.accounts.services.sessions import forget_ended_sessions
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
@@ -215,8 +216,10 @@ def maintain() -> None:
     scorecards.drop_old_rollups()
     refresh_spans()
     forget_ended_sessions()
+    expire_requests()
     audit.seal()
     audit.log_head()
+    audit.verify_further()
 
 
 class _MissingDays(Exception):

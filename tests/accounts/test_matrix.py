@@ -34,6 +34,29 @@ GET  telemetry:events              own  405 405 405 405 405 405 405 405 405  405
 POST telemetry:events              own  401 401 401 401 401 401 401 401 401  401  401
 GET  telemetry:catalogue           own  200 200 200 200 200 200 200 200 200  401  401
 GET  accounts:catalogue            own  200 200 200 200 200 200 200 200 200  401  401
+GET  accounts:people               own  403 403 403 403 403 403 200 200 403  302  302
+GET  accounts:person               own  403 403 403 403 403 403 200 200 403  302  302
+GET  accounts:new-person           own  403 403 403 403 403 403 403 200 403  302  302
+POST accounts:new-person           own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:access               own  403 403 403 403 403 403 403 200 403  302  302
+POST accounts:access               own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:close-account        own  403 403 403 403 403 403 403 200 403  302  302
+POST accounts:close-account        own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:reopen-account       own  403 403 403 403 403 403 403 200 403  302  302
+POST accounts:reopen-account       own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:end-tokens           own  403 403 403 403 403 403 403 200 403  302  302
+POST accounts:end-tokens           own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:password-link        own  403 403 403 403 403 403 403 200 403  302  302
+POST accounts:password-link        own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:decide-role          own  403 403 403 403 403 403 200 200 403  302  302
+POST accounts:decide-role          own  403 403 403 403 403 403 200 200 403  302  302
+GET  accounts:review               own  403 403 403 403 403 403 200 200 403  302  302
+GET  accounts:sign-review          own  405 405 405 405 405 405 405 405 405  302  302
+POST accounts:sign-review          own  403 403 403 403 403 403 302 302 403  302  302
+GET  accounts:audit                own  403 403 403 403 403 403 200 200 403  302  302
+GET  accounts:audit-table          own  403 403 403 403 403 403 200 403 403  302  302
+GET  accounts:review-table         own  403 403 403 403 403 403 200 403 403  302  302
+GET  accounts:permissions          own  200 200 200 200 200 200 200 200 200  302  302
 GET  telemetry:batch               other 404 404 404 404 404 403 404 403 403 401  401
 GET  telemetry:batch               no   404 404 404 404 404 403 404 403 403  401  401
 GET  telemetry:quarantine-list     own  200 200 200 200 200 403 200 403 403  401  401
@@ -275,7 +298,7 @@ catalog.clock             200 403 200 -    200 200 200 -    200 403 200 -    200
 catalog.facility          200 200 200 404  200 200 200 404  200 403 200 404  200 403 200 200
 catalog.facilityalias     200 200 200 404  200 200 200 404  200 403 200 404  200 403 200 200
 catalog.slatarget         200 403 200 404  200 200 200 404  200 403 200 404  200 403 200 200
-accounts.user             403 403 403 -    403 403 403 -    403 403 403 -    200 200 200 -
+accounts.user             403 403 403 -    403 403 403 -    403 403 403 -    200 403 200 -
 accounts.apitoken         403 403 403 -    403 403 403 -    403 403 403 -    200 403 200 -
 auth.group                403 403 403 -    403 403 403 -    403 403 403 -    200 403 200 -
 telemetry.source          200 403 200 404  403 403 403 404  403 403 403 404  200 200 200 200

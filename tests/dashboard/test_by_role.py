@@ -14,6 +14,7 @@ from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
 STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
+PEOPLE, AUDIT = "/people/", "/audit/"
 NAVIGATION = {
     "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES],
     "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES],
@@ -21,8 +22,8 @@ NAVIGATION = {
     "integration_lead": [FLOW, CARDS, QUARANTINE, BATCHES, STATUS, ADMIN],
     "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES],
     "executive": [CARDS, FLOW],
-    "compliance_auditor": [CARDS, FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "administrator": [ADMIN, SOURCES, STATUS],
+    "compliance_auditor": [AUDIT, CARDS, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN],
+    "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, STATUS],
 }
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}
 
@@ -56,8 +57,8 @@ def test_the_navigation_names_what_a_role_may_open_and_the_first_is_where_it_beg
         assert client.get(link).status_code == 200
 
 
-def test_an_administrator_who_may_not_enter_the_administration_begins_with_sources(person):
-    assert signed_in(person("ada", "administrator")).get("/").url == SOURCES
+def test_an_administrator_begins_with_people_whether_or_not_they_may_enter_the_rest(person):
+    assert signed_in(person("ada", "administrator")).get("/").url == PEOPLE
 
 
 def test_the_entry_of_the_page_one_is_on_or_below_is_marked(network, as_bea):
