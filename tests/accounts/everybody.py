@@ -64,6 +64,14 @@ class Place:
         item = self.items.get(what, NOWHERE)
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            "dashboard:explain": ["attainment"],
+            "dashboard:scorecard-table": ["csv"],
+            "dashboard:explained-table": ["attainment", "bad", "csv"],
+            "dashboard:scorecard": [{"own": "flow_1"}.get(what, "nothing")],
+            "dashboard:facility-scorecard": [
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            ],
+            "dashboard:explained": ["attainment", "bad"],
             # A chart is the reader's own or there is none of that name.
             "dashboard:flow-chart": [{"own": "latency"}.get(what, f"of-{subject}")],
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
@@ -90,10 +98,17 @@ class Place:
         return [item] if takes_item else given.get(name, [])
 
     def _query(self, name: str, what: str) -> str:
-        asks_for_one = name == "scorecards:scorecards" and what != "own"
+        if name == "dashboard:scorecard-chart":
+            place = {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            return f"?chart=attainment&facility={place}"
+        asks_for_one = name in ASKED_OF_A_PLACE and what != "own"
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
+ASKED_OF_A_PLACE = {
+    "scorecards:scorecards", "dashboard:explain", "dashboard:explained",
+    "dashboard:explained-table", "dashboard:scorecard-table",
+}  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
     "telemetry:quarantine-discard", "telemetry:reopen",
