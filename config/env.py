@@ -14,6 +14,25 @@ def words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
 
+def chosen(name: str, *, default: list[str]) -> list[str]:
+    """Words of which none may be meant: "none" is not the same as nothing said."""
+    said = words(name)
+    return [] if said == ["none"] else said or default
+
+
+def keys(name: str) -> dict[str, bytes]:
+    """Keys by name, in order: NAME:HEX,NAME:HEX with 32 bytes each."""
+    try:
+        found = {
+            key: bytes.fromhex(text) for key, _, text in (one.partition(":") for one in words(name))
+        }
+    except ValueError:
+        found = {"": b""}
+    if any(not key.isalnum() or len(value) != 32 for key, value in found.items()):
+        raise SystemExit(f"{name} must be NAME:HEX,NAME:HEX, with 64 hexadecimal digits each.")
+    return found
+
+
 def number(name: str, default: int) -> int:
     value = os.environ.get(name, "")
     try:
@@ -48,3 +67,55 @@ def database(url: str, name: str) -> dict[str, Any]:
             **options,
         },
     }
+
+
+def oidc() -> dict[str, str]:
+    """The provider of single sign-on; empty where there is none."""
+    issuer = os.environ.get("THROUGHLINE_OIDC_ISSUER", "").rstrip("/")
+    if not issuer:
+        return {}
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1"}:
+        raise SystemExit("THROUGHLINE_OIDC_ISSUER must start with https://")
+    found = {
+        "issuer": issuer,
+        "client_id": os.environ.get("THROUGHLINE_OIDC_CLIENT_ID", ""),
+        "secret": os.environ.get("THROUGHLINE_OIDC_CLIENT_SECRET", ""),
+        "name": os.environ.get("THROUGHLINE_OIDC_NAME", "single sign-on"),
+        "username_claim": os.environ.get("THROUGHLINE_OIDC_USERNAME_CLAIM", ""),
+    }
+    if not (found["client_id"] and found["secret"]):
+        raise SystemExit(
+            "THROUGHLINE_OIDC_CLIENT_ID and THROUGHLINE_OIDC_CLIENT_SECRET are not set."
+        )
+    return found
+
+
+def providers(found: dict[str, str]) -> dict[str, Any]:
+    """The same as allauth reads it."""
+    if not found:
+        return {}
+    app = {
+        "provider_id": "sso",
+        "name": found["name"],
+        "client_id": found["client_id"],
+        "secret": found["secret"],
+        "settings": {"server_url": found["issuer"], "uid_field": "uid"},
+    }
+    return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
+
+
+def mail(name: str) -> tuple[str, int, str, str, bool, bool]:
+    """A mail server, smtp:// (STARTTLS), smtps:// (TLS) or smtp+plain://, as Django has it."""
+    parts = urlsplit(os.environ.get(name, ""))
+    if parts.scheme not in {"", "smtp", "smtps", "smtp+plain"}:
+        raise SystemExit(f"{name} must start with smtp://, smtps:// or smtp+plain://")
+    ports = {"smtps": 465, "smtp": 587}
+    return (
+        parts.hostname or "",
+        parts.port or ports.get(parts.scheme, 25),
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        parts.scheme == "smtp",
+        parts.scheme == "smtps",
+    )

@@ -4,7 +4,6 @@ Safe by default: without secrets nothing starts, and cookies, redirects and HSTS
 THROUGHLINE_HTTPS=0 says that this instance is reached over plain http on its own machine.
 """
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded
-from config.env import database, flag, number, words
+from config.env import chosen, database, flag, keys, mail, number, oidc, providers, words
 from config.logs import PROCESS
 from config.secrets import MissingSecret, secret, stored_secrets
 
@@ -71,6 +70,11 @@ INSTALLED_APPS = [
     "django_htmx",
     "guardian",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "apps.core",
     "apps.catalog",
     "apps.accounts",
@@ -94,7 +98,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.accounts.middleware.activity_middleware",
     "apps.accounts.middleware.AuditMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "apps.accounts.middleware.AccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -128,8 +134,16 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
-# Per process and never in Redis: signing in must not depend on the broker.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# In the database and never in Redis: signing in must not depend on the broker, and its limits must
+# hold for all processes together. What a page keeps for itself stays in its process.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_cache",
+        # More than anybody can fill before it expires, or old failures would be forgotten early.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 # The ingest endpoint bounds bodies itself; Django's own limit must not be lower than ours.
 DATA_UPLOAD_MAX_MEMORY_SIZE = THROUGHLINE_MAX_BODY_BYTES
 
@@ -143,26 +157,89 @@ AUTHENTICATION_BACKENDS = [
 # guardian would add an active account of this name, which could be granted facilities.
 ANONYMOUS_USER_NAME = None
 PASSWORD_HASHERS = [
-    *(
-        ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-        if importlib.util.find_spec("argon2")
-        else []
-    ),
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    # For those that were made before; the next sign-in makes them anew.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/sign-in/"
-SESSION_COOKIE_AGE = 12 * 3600
+# Counted from signing in, whatever happens; and from the last that a person, not a poll, asked.
+SESSION_COOKIE_AGE = 3600 * number("THROUGHLINE_SESSION_HOURS", 10)
+SESSION_IDLE_SECONDS = 60 * number("THROUGHLINE_SESSION_IDLE_MINUTES", 15)
+SESSION_ENGINE = "apps.accounts.sessions"
+# How many proxies of ours stand in front; each adds one entry to X-Forwarded-For.
+THROUGHLINE_TRUSTED_PROXIES = number("THROUGHLINE_TRUSTED_PROXIES", 0)
+# Who moves money, keeps access or sees and changes the whole network (docs/accounts.md says why).
+THROUGHLINE_MFA_ROLES = chosen(
+    "THROUGHLINE_MFA_ROLES",
+    default=[]
+    if THROUGHLINE_DEMO
+    else [
+        "administrator",
+        "compliance_auditor",
+        "finance_approver",
+        "integration_engineer",
+        "integration_lead",
+    ],
+)
+# The first seals, all of them open: NAME:HEX,NAME:HEX.
+THROUGHLINE_MFA_KEYS = keys("THROUGHLINE_MFA_KEYS")
+# Whether the provider of single sign-on asks for two factors by itself.
+THROUGHLINE_OIDC_IS_MFA = flag("THROUGHLINE_OIDC_IS_MFA")
+SINGLE_SIGN_ON = oidc()
+SOCIALACCOUNT_ADAPTER = "apps.accounts.oidc.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+SOCIALACCOUNT_PROVIDERS = providers(SINGLE_SIGN_ON)
+
+ACCOUNT_ADAPTER = "apps.accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# The cookie goes with the browser; the row in the database says when the session ends.
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Whoever asks about an address gets the same page; a stranger's gets no mail.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+PASSWORD_RESET_TIMEOUT = 86400
+ACCOUNT_RATE_LIMITS = {
+    "login": "600/m/ip",
+    "login_failed": "100/m/ip,5/5m/key",
+    "reauthenticate": "20/m/user",
+    "change_password": "5/m/user",
+    "reset_password": "20/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+}
+MFA_ADAPTER = "apps.accounts.adapters.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# accounts.confirm asks, in its own way.
+MFA_REAUTHENTICATION_REQUIRED = False
+MFA_RATE_LIMITS = {"webauthn_login": "300/m/ip"}
+MFA_TOTP_ISSUER = "Throughline"
+# Half a minute early or late: clocks of phones differ.
+MFA_TOTP_TOLERANCE = 1
+# Browsers hold http to be safe on their own machine, and only there.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not THROUGHLINE_HTTPS
+
+# -- Mail: only for who forgot a password; without it an administrator sets a new one ------------
+
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = mail(
+    "THROUGHLINE_MAIL_URL"
+)
+DEFAULT_FROM_EMAIL = os.environ.get("THROUGHLINE_MAIL_FROM", "throughline@localhost")
+EMAIL_TIMEOUT = 10
 
 # -- The browser -------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ os.environ |= {
     "THROUGHLINE_SECRET_KEY": "only-for-tests-" + "t" * 40,
     "THROUGHLINE_TOKEN_KEY": "00" * 32,
     "THROUGHLINE_HTTPS": "0",
+    "THROUGHLINE_MFA_ROLES": "none",
 }
 
 import django  # noqa: E402
@@ -112,6 +113,7 @@ def django_db_modify_db_settings(
 
 # Tables that no model describes.
 WITHOUT_MODELS = {
+    "accounts_cache",
     "telemetry_eventkey",
     "telemetry_sourceclock",
     "telemetry_usedsignature",

@@ -7,12 +7,19 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts import origin
-from apps.accounts.access import Denied, is_declared
+from apps.accounts.access import ASKS_WHO, Denied, is_declared
 from apps.accounts.acts import Act
+from apps.accounts.enrolment import OPEN, must_enrol
+from apps.accounts.models import Session
 from apps.accounts.services import audit
+from apps.accounts.sessions import touch
 from apps.core.htmx import SignInRequiredMiddleware
+from apps.core.problem import problem
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +34,49 @@ class AccessMiddleware(SignInRequiredMiddleware):
         if response is None and not is_declared(view_func):
             log.error("refused: %s does not say who may open it", view_func.__qualname__)
             raise Denied
+        if response is None and is_closed(request, view_func):
+            return to_enrolment(request, view_func)
         return response
+
+
+def is_closed(request: HttpRequest, view: Any) -> bool:
+    """Whether a view waits for the second factor that its reader must have. A token has none."""
+    is_public = not getattr(view, "login_required", True)
+    by_session = (
+        "Authorization" not in request.headers if hasattr(view, ASKS_WHO) else not is_public
+    )
+    return by_session and not hasattr(view, OPEN) and must_enrol(request)
+
+
+def to_enrolment(request: HttpRequest, view: Any) -> HttpResponseBase:
+    """Leads to the one page that opens."""
+    if hasattr(view, ASKS_WHO):
+        return problem(403, "second_factor_needed", "Sign in and set up a second factor first.")
+    response = redirect("mfa_index")
+    if getattr(request, "htmx", False):
+        return HttpResponseClientRedirect(response.url)
+    return response
+
+
+def activity_middleware(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """What a person asks keeps their session alive, what a page asks by itself does not.
+
+    The answer says in how many seconds the session ends, so that a page can say so in time.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        row: Session | None = getattr(request.session, "row", None)
+        if row is not None and row.user_id is not None:
+            if "X-Poll" not in request.headers:
+                touch(row)
+            left = (row.expire_date - timezone.now()).total_seconds()
+            response.headers["X-Session-Ends"] = str(max(0, round(left)))
+        return response
+
+    return middleware
 
 
 class AuditMiddleware:

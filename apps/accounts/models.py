@@ -1,7 +1,10 @@
-"""People, what they may do, which facilities they may see, and their tokens."""
+"""People, what they may do, which facilities they may see, their tokens and sessions."""
+
+import hashlib
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
@@ -122,3 +125,24 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}_… of {self.user}"
+
+
+class Session(AbstractBaseSession):
+    """A browser that is signed in, or on its way (apps/accounts/sessions.py)."""
+
+    # Ended by the database itself when the person's password changes or their account is closed.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="sessions"
+    )
+    started_at = models.DateTimeField()
+    last_active_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=200, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+
+    @property
+    def handle(self) -> str:
+        """Names the session to its owner; the key itself would let anyone in who reads it."""
+        return hashlib.sha256(self.session_key.encode()).hexdigest()[:24]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from apps.accounts.addresses import address_of
 from config.logs import PROCESS
 
 
@@ -29,7 +30,7 @@ def current() -> Origin:
 
 def of_request(request: HttpRequest) -> Origin:
     """The sender's network: which desk it was is nobody's business six years later."""
-    return Origin(network_of(request.META.get("REMOTE_ADDR", "")), secrets.token_hex(8))
+    return Origin(network_of(address_of(request) or ""), secrets.token_hex(8))
 
 
 def network_of(address: str) -> str:

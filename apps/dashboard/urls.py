@@ -1,12 +1,9 @@
 """Addresses of the pages."""
 
-from django.conf import settings
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from apps.accounts.access import needs
+from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
-from apps.dashboard.forms import SignInForm
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.downloads import cell_table, events_table, flow_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
@@ -16,16 +13,6 @@ from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
 
 app_name = "dashboard"
-
-sign_in = LoginView.as_view(
-    template_name="dashboard/sign_in.html",
-    authentication_form=SignInForm,
-    redirect_authenticated_user=True,
-    extra_context={
-        "is_demo": settings.THROUGHLINE_DEMO,
-        "session_hours": settings.SESSION_COOKIE_AGE // 3600,
-    },
-)
 
 urlpatterns = [
     path("", home, name="home"),
@@ -51,6 +38,5 @@ urlpatterns = [
     path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),
-    path("sign-in/", sign_in, name="sign-in"),
-    path("sign-out/", needs()(LogoutView.as_view()), name="sign-out"),
+    path("sign-out/", sign_out, name="sign-out"),
 ]

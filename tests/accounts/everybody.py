@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils.timezone import now
 
-from apps.accounts.models import ApiToken, User
+from apps.accounts.models import ApiToken, Session, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
@@ -29,6 +29,8 @@ CODES = {
 # Someone without a role, someone who is not signed in, and someone whose account was closed.
 EVERYBODY = [*CODES, "none", "anon", "gone"]
 NOWHERE = "01980000-0000-7000-8000-000000000000"
+# The session of somebody who is none of them.
+ELSEWHERE = Session(session_key="e" * 32)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
+            "mfa_edit_webauthn": ["0"],
+            "mfa_remove_webauthn": ["0"],
+            "account_reset_password_from_key": ["1", "nobodys-key"],
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
             "dashboard:flow-table": ["csv"],
@@ -107,6 +113,10 @@ def settle(network: Network) -> Place:
         "own": quarantined(network, NORTH, 1),
         "other": quarantined(network, SOUTH, 2),
     }
+    moment = now()
+    times = dict.fromkeys(("started_at", "last_active_at", "expire_date"), moment)
+    owner = User.objects.create_user("elsewhere")
+    Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),

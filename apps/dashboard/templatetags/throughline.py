@@ -65,7 +65,7 @@ def honesty_strip(context: dict[str, Any]) -> dict[str, Any]:
     """How far the figures reach."""
     request: HttpRequest = context["request"]
     strip = strip_of(scope_of(request), now=timezone.now())
-    return {"strip": strip, "perms": context.get("perms")}
+    return {"strip": strip, "perms": context.get("perms"), "request": request}
 
 
 @register.simple_tag(takes_context=True)

@@ -6,8 +6,8 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from apps.accounts import views as people
 from apps.accounts.access import unauthenticated
+from apps.accounts.views import catalogue as people
 from apps.catalog.snapshot import snapshot
 from apps.telemetry.access import bearer_of
 from apps.telemetry.services.keys import Sender, sender_for
