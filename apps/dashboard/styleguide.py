@@ -16,9 +16,8 @@ from apps.dashboard.tiles import Change, Tile
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SWATCHES = (
-    ("Status", "p-ok p-warn p-bad p-info p-mute"),
+    ("Status", "f-ok f-warn f-bad f-info f-mute"),
     ("Heat, from well over to missed", "k0 k1 k2 k3 k4 ks"),
-    ("Surfaces", "p-bg p-panel p-sunken p-sel"),
 )
 TILES = (
     Tile("Messages", "231,806", change=Change("4 % under usual", icon="trending-down")),

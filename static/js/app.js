@@ -1,15 +1,15 @@
-// What htmx does not do: polling that pauses, "unchanged", focus and scroll across a swap, one polite
-// announcer, dialogs, toasts, keys. All delegated: what is swapped in needs no setting up.
+// What htmx does not do. All of it is delegated: what is swapped in needs no setting up.
 (() => {
   const body = document.body;
   const find = (selector, inside = document) => inside.querySelector(selector);
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const withModifier = (event) => event.ctrlKey || event.metaKey || event.altKey;
   let kept = null;
 
   const polls = (element) => element.matches('[data-poll], [hx-trigger*="every "]');
   const isPoll = (detail) => polls(detail.elt) && !detail.requestConfig.triggeringEvent;
 
-  // --- polling: not while nobody looks, and at once when somebody looks again
+  // --- polling: only while somebody looks
   body.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && isPoll(event.detail)) event.preventDefault();
   });
@@ -17,11 +17,9 @@
     if (!document.hidden) htmx.trigger(body, "refresh");
   });
 
-  // --- unchanged answers: 304 leaves the page alone (see responseHandling in base.html). What is on
-  // screen knows its version: from the page it came with, then from the answer that replaced it.
+  // --- 304 leaves the page alone; what is on screen knows its version
   body.addEventListener("htmx:configRequest", ({ detail }) => {
     if (!polls(detail.elt)) return;
-    // The server does not count it as somebody being there.
     detail.headers["X-Poll"] = "1";
     const version = detail.elt.closest("[data-version]")?.dataset.version;
     if (version) detail.headers["If-None-Match"] = version;
@@ -32,7 +30,7 @@
     if (etag && shown?.matches("[data-poll]")) shown.dataset.version = etag;
   });
 
-  // --- what somebody is marking or copying stays as it is until they let go
+  // --- what somebody is marking stays until they let go
   const isMarked = (element) => {
     const marked = getSelection();
     return !marked.isCollapsed && marked.containsNode(element, true);
@@ -63,7 +61,7 @@
     announce(detail.requestConfig);
   });
 
-  // --- one polite announcer: says the summary only when it differs from what was said
+  // --- the announcer says a summary when it changed
   const say = (words) => { find("#announcer").textContent = words; };
   const summary = () => find("[data-summary]")?.dataset.summary || "";
   let said = summary();
@@ -91,15 +89,15 @@
   const REFUSALS = {
     403: "Your role does not include this. Nothing was changed.",
     404: "This is not there any more. Nothing was changed.",
-    409: "Somebody changed this meanwhile. Open it again to see how it is now.",
-    429: "Too many requests at once. Wait a moment, then try again.",
+    409: "Somebody changed this meanwhile. Open it again.",
+    429: "Too many requests. Wait a moment.",
   };
   const complain = (detail, words) => {
     if (isPoll(detail)) return;
-    const { elt, verb, triggeringEvent } = detail.requestConfig;
-    if (elt.matches("dialog")) elt.close();
-    // Reading again is harmless; what writes is left to whoever wrote it.
-    const again = () => (elt.matches("dialog") ? opener?.click() : htmx.trigger(elt, triggeringEvent?.type || "click"));
+    const { elt, verb, triggeringEvent } = detail.requestConfig, isDialog = elt.matches("dialog");
+    if (isDialog) elt.close();
+    // Reading again is harmless; writing again is for who wrote.
+    const again = () => (isDialog ? opener?.click() : htmx.trigger(elt, triggeringEvent?.type || "click"));
     toast(words, { css: "error", retry: verb === "get" ? again : null });
   };
   body.addEventListener("htmx:responseError", ({ detail }) =>
@@ -120,13 +118,13 @@
 
   // --- copy what a button names
   document.addEventListener("click", async ({ target }) => {
-    const button = target.closest("[data-copy]"), source = button && document.getElementById(button.dataset.copy);
+    const button = target.closest("[data-copy]"), source = button && find(`#${button.dataset.copy}`);
     if (!source) return;
     try { await navigator.clipboard.writeText(source.value ?? source.textContent); button.textContent = "Copied"; }
-    catch { source.focus(); source.select ? source.select() : getSelection().selectAllChildren(source); }
+    catch { source.select ? source.select() : getSelection().selectAllChildren(source); }
   });
 
-  // --- dialogs: a link's own page, shown in a drawer or a dialog; without script it is just a page
+  // --- dialogs: what a link leads to, beside the page
   let opener = null;
   const open = (link) => {
     const dialog = find(`#${link.dataset.dialog}`), page = find("[data-page]", dialog);
@@ -150,8 +148,7 @@
   }, true);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-dialog]");
-    const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
-    if (link && plain) { event.preventDefault(); open(link); }
+    if (link && !withModifier(event) && !event.shiftKey) { event.preventDefault(); open(link); }
     if (event.target.matches("dialog.drawer")) event.target.close();
     event.target.closest("[data-close]")?.closest(".toast").remove();
     for (const menu of all("details[name=menu][open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -178,17 +175,15 @@
   // --- arrow keys walk the heat table
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   document.addEventListener("keydown", (event) => {
-    const step = steps[event.key];
-    const cell = event.target.closest?.(".heat td");
-    if (!step || !cell || event.altKey || event.ctrlKey || event.metaKey) return;
-    const link = beyond(cell, step);
+    const step = steps[event.key], cell = event.target.closest?.(".heat td");
+    const link = step && cell && !withModifier(event) && beyond(cell, step);
     if (link) { event.preventDefault(); link.focus(); }
   });
   const beyond = (cell, [down, right]) => {
     const rows = [...cell.closest("tbody").rows];
     let row = rows.indexOf(cell.parentElement) + down, column = cell.cellIndex + right;
     for (; rows[row]?.cells[column]; row += down, column += right) {
-      const link = rows[row].cells[column].querySelector("a");
+      const link = find("a", rows[row].cells[column]);
       if (link) return link;
     }
     return null;
@@ -213,7 +208,7 @@
   document.addEventListener("keydown", (event) => {
     const { key, target } = event, menu = target.closest?.("details[name=menu][open]");
     if (key === "Escape" && menu) { menu.open = false; menu.firstElementChild.focus(); }
-    if (isOff() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isOff() || withModifier(event)) return;
     if (find("dialog[open]") || target.closest?.("input, select, textarea, [contenteditable]")) return;
     const act = leads ? () => find(`.side [data-go="${CSS.escape(key)}"]`)?.click() : KEYS[key];
     leads = key === "g" && !leads;

@@ -113,7 +113,7 @@ def test_the_style_guide_is_clean_and_photographed(network, ivo, read, axe_rules
     over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(over) == 0
     page.locator("[data-figure]").scroll_into_view_if_needed()
-    expect(page.locator("[data-drawn]")).to_be_visible()
+    expect(page.locator("[data-drawn]")).to_be_visible(timeout=15_000)
     assert reader.photograph(page, f"styleguide-{size}-{scheme}").stat().st_size > 50_000
 
 
