@@ -48,13 +48,13 @@ def test_from_a_new_source_to_an_event_that_was_given_up_and_taken_back(read, el
     press(page, "Work all Unknown facility")
     page.get_by_label("Why").fill("A test system")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Under way")).to_be_visible()
+    expect(page.get_by_text("Under way", exact=True)).to_be_visible()
     advance_operations()
-    expect(page.get_by_text("Done")).to_be_visible()
+    expect(page.get_by_text("Done", exact=True)).to_be_visible()
     press(page, "Undo")
-    page.wait_for_load_state()
+    expect(page.get_by_text("Being undone", exact=True)).to_be_visible()
     advance_operations()
-    expect(page.get_by_text("Undone")).to_be_visible()
+    expect(page.get_by_text("Undone", exact=True)).to_be_visible()
     assert Quarantine.objects.get().state == "open"
 
 
