@@ -39,7 +39,7 @@
     if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
   });
 
-  // --- focus, scroll and what is unfolded survive a swap
+  // --- focus, scroll, folds survive a swap
   const place = (element) =>
     element.id ? `#${CSS.escape(element.id)}` : element.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : null;
   body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -174,7 +174,7 @@
     }, { once: true });
   }, true);
 
-  // --- arrow keys walk the heat table
+  // --- arrow keys walk tables
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   document.addEventListener("keydown", (event) => {
     const step = steps[event.key], cell = event.target.closest?.(".heat td, .picks th");
