@@ -16,6 +16,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils.timezone import now
 
 from apps.accounts.services import audit
+from apps.accounts.services.sessions import forget_ended_sessions
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
@@ -209,6 +210,7 @@ def maintain() -> None:
     forget_quarantine()
     scorecards.drop_old_rollups()
     refresh_spans()
+    forget_ended_sessions()
     audit.seal()
     audit.log_head()
 

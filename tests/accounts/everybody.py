@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -51,6 +52,7 @@ class Place:
     tokens: dict[str, str]
     items: dict[str, str]
     batch: object
+    passkey: str
     operated: dict[str, dict[str, Any]]
     browsers: dict[str, Client] = field(default_factory=dict)
 
@@ -71,14 +73,21 @@ class Place:
         item = self.items.get(what, NOWHERE)
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            "dashboard:explain": ["attainment"],
+            "dashboard:scorecard-table": ["csv"],
+            "dashboard:explained-table": ["attainment", "bad", "csv"],
+            "dashboard:scorecard": [{"own": "flow_1"}.get(what, "nothing")],
+            "dashboard:facility-scorecard": [
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            ],
+            "dashboard:explained": ["attainment", "bad"],
             # A chart is the reader's own or there is none of that name.
             "dashboard:flow-chart": [{"own": "latency"}.get(what, f"of-{subject}")],
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
-            "mfa_edit_webauthn": ["0"],
-            "mfa_remove_webauthn": ["0"],
+            **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
@@ -99,10 +108,17 @@ class Place:
         return [item] if takes_item else given.get(name, [])
 
     def _query(self, name: str, what: str) -> str:
-        asks_for_one = name == "scorecards:scorecards" and what != "own"
+        if name == "dashboard:scorecard-chart":
+            place = {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            return f"?chart=attainment&facility={place}"
+        asks_for_one = name in ASKED_OF_A_PLACE and what != "own"
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
+ASKED_OF_A_PLACE = {
+    "scorecards:scorecards", "dashboard:explain", "dashboard:explained",
+    "dashboard:explained-table", "dashboard:scorecard-table",
+}  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
     "telemetry:quarantine-discard", "telemetry:reopen",
@@ -116,6 +132,7 @@ OPERATED = {
     "dashboard:alias-remove": "alias", "dashboard:proposal": "proposal",
     "dashboard:proposal-decide": "proposal", "dashboard:proposal-withdraw": "proposal",
 }  # fmt: skip
+PASSKEY_PAGES = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
 
 
@@ -131,6 +148,7 @@ def settle(network: Network) -> Place:
     times = dict.fromkeys(("started_at", "last_active_at", "expire_date"), moment)
     owner = User.objects.create_user("elsewhere")
     Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
+    passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "theirs"})
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),
@@ -146,7 +164,7 @@ def settle(network: Network) -> Place:
             "proposal": 0,
         },
     }
-    return Place(network, everybody, items, batch, operated)
+    return Place(network, everybody, items, batch, str(passkey.pk), operated)
 
 
 def operated_at(network: Network, place: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.access import Denied, facilities_to_administer, needs
-from apps.accounts.confirm import recently_confirmed
+from apps.accounts.confirm import confirmed_to_write
 from apps.catalog.snapshot import Facility as Place
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import render_page
@@ -45,7 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@recently_confirmed
+@confirmed_to_write
 def create(request: HttpRequest) -> HttpResponse:
     """A source without keys is in nobody's scope but that of who sees everything."""
     if not covers_everything(facilities_to_administer(request.user)):
@@ -67,7 +67,7 @@ def source(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_POST
 @needs("accounts.rotate_source_keys")
-@recently_confirmed
+@confirmed_to_write
 def issue(request: HttpRequest, code: str) -> HttpResponse:
     """Answers with the key itself: it is shown on this page, and nowhere else, ever."""
     found = _find(request, code)
@@ -85,7 +85,7 @@ def issue(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@recently_confirmed
+@confirmed_to_write
 def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     found, key = _find_key(request, code, prefix)
     form = RotateForm(request.POST or None)
@@ -111,7 +111,7 @@ def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@recently_confirmed
+@confirmed_to_write
 def revoke(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     found, key = _find_key(request, code, prefix)
     form = RevokeForm(request.POST or None)
@@ -126,7 +126,7 @@ def revoke(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
 
 @require_POST
 @needs("accounts.rotate_source_keys")
-@recently_confirmed
+@confirmed_to_write
 def switch(request: HttpRequest, code: str) -> HttpResponse:
     found = _find(request, code)
     active = request.POST.get("active") == "1"
