@@ -12,12 +12,10 @@ def forget_answers() -> None:
     """A test that is rolled back may leave the same state behind as the next one reaches."""
     from apps.dashboard import board, flow_charts
     from apps.scorecards import views
-    from apps.telemetry.services import words
 
     board._boards.clear()
     flow_charts._kept.clear()
     views._etags.clear()
-    words.forget_noted_words()
 
 
 @pytest.fixture
