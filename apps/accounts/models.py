@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models import F, Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 
@@ -35,6 +36,10 @@ class Capability(models.Model):
             ("view_catalogue", "See places, systems, interfaces, workflows and targets"),
             ("propose_changes", "Propose changes of targets and mappings"),
             ("approve_changes", "Approve changes that others proposed"),
+            ("view_people", "See people, their roles and facilities"),
+            ("manage_people", "Give and take roles and facilities, open and close accounts"),
+            ("confirm_roles", "Confirm sensitive roles as the second person"),
+            ("review_access", "Review and sign off who may do what"),
         ]
 
     def __str__(self) -> str:
@@ -73,6 +78,91 @@ class FacilityGroupGrant(GroupObjectPermissionBase):
 
     def __str__(self) -> str:
         return f"{self.group} · {self.content_object}"
+
+
+class RoleRequest(models.Model):
+    """The wish to give somebody a sensitive role. A second person decides, once and for the record.
+
+    Triggers of sql/role_requests.sql refuse every other change.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waits for a second person"
+        CONFIRMED = "confirmed", "Confirmed"
+        REFUSED = "refused", "Refused"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        EXPIRED = "expired", "Expired"
+
+    person = models.ForeignKey(User, models.PROTECT, related_name="role_requests")
+    role = models.CharField(max_length=40)
+    requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    why = models.CharField(max_length=500)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    remark = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["requested_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "role"],
+                condition=Q(state="pending"),
+                name="role_request_pending_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(requested_by=F("person")), name="role_request_for_another"
+            ),
+            # isnull is spelled out: a check that is NULL passes.
+            models.CheckConstraint(
+                condition=~Q(state="confirmed")
+                | (
+                    Q(decided_by__isnull=False)
+                    & ~Q(decided_by=F("requested_by"))
+                    & ~Q(decided_by=F("person"))
+                ),
+                name="role_request_second_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="pending", decided_at__isnull=True)
+                | (~Q(state="pending") & Q(decided_at__isnull=False)),
+                name="role_request_decided_with_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} for {self.person_id}: {self.state}"
+
+
+class AccessReview(models.Model):
+    """Somebody looked at what a person may do, and signed: keep it, or take it away."""
+
+    class Verdict(models.TextChoices):
+        KEEP = "keep", "Keep"
+        REMOVE = "remove", "Take away"
+
+    person = models.ForeignKey(User, models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    verdict = models.CharField(max_length=6, choices=Verdict)
+    # What was looked at: codes of roles and of granted facilities.
+    roles = models.JSONField()
+    facilities = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["-at"]
+        # Reader: the last review of each person.
+        indexes = [models.Index(fields=["person", "-at"], name="review_latest")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reviewer=F("person")), name="review_of_another")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.verdict} {self.at:%Y-%m-%d}"
 
 
 class AuditEvent(models.Model):

@@ -36,13 +36,12 @@ def on_models(app: str, names: Sequence[str], *verbs: str) -> tuple[str, ...]:
 READ_CATALOGUE = on_models("catalog", STRUCTURE + PROMISES, "view")
 EDIT_STRUCTURE = on_models("catalog", STRUCTURE, "add", "change", "delete")
 EDIT_PROMISES = on_models("catalog", PROMISES, "add", "change", "delete")
-MANAGE_PEOPLE = (
-    *on_models("accounts", ("user", "apitoken", "facilityusergrant"), "add", "change", "view"),
-    *on_models("accounts", ("facilitygroupgrant",), "add", "change", "view"),
-    "accounts.delete_facilityusergrant",
-    "accounts.delete_facilitygroupgrant",
+# The pages of people change them; the administration only shows them.
+READ_PEOPLE = (
+    *on_models("accounts", ("user", "apitoken", "facilityusergrant", "facilitygroupgrant"), "view"),
     "auth.view_group",
 )
+WATCH_PEOPLE = ("accounts.view_people", "accounts.confirm_roles", "accounts.review_access")
 
 
 @dataclass(frozen=True)
@@ -94,13 +93,15 @@ ROLES: Mapping[str, Role] = {
     "executive": Role("Executive", (*SCORECARDS, *EXPORT_ALL)),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, LOOK_UP, *READ_CATALOGUE),
+        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, LOOK_UP, *WATCH_PEOPLE, *READ_CATALOGUE),
         works_in_admin=True,
     ),
     "administrator": Role(
         "Administrator",
         (
-            *MANAGE_PEOPLE,
+            *WATCH_PEOPLE,
+            "accounts.manage_people",
+            *READ_PEOPLE,
             *READ_CATALOGUE,
             "accounts.rotate_source_keys",
             "accounts.administer_network",

@@ -6,7 +6,7 @@ from apps.accounts.access import Denied
 from apps.accounts.models import Capability
 from apps.accounts.roles import ROLES
 
-GIVE_ROLES = "accounts.change_user"
+GIVE_ROLES = "accounts.manage_people"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Where a person may go: one list, for the sidebar, the tabs of a phone and the first page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.accounts.queries import waiting_for
 from apps.dashboard.people import role_codes
 
 # Groups of the sidebar, top to bottom; the first needs no heading.
@@ -26,6 +27,8 @@ class Entry:
     pages: tuple[str, ...] = ()
     group: str = WORK
     letter: str = ""
+    # How much waits there for this reader; asked only of who may open it.
+    count: Callable[[User], int] | None = None
 
     @property
     def address(self) -> str:
@@ -48,6 +51,7 @@ class Link:
     is_current: bool
     group: str
     letter: str
+    count: int
 
 
 ENTRIES = (
@@ -58,6 +62,19 @@ ENTRIES = (
         "accounts.view_scorecards",
         pages=("dashboard:board", "dashboard:cell", "dashboard:transaction"),
         letter="f",
+    ),
+    Entry(
+        "Scorecards",
+        "dashboard:scorecards",
+        "target",
+        "accounts.view_scorecards",
+        pages=(
+            "dashboard:scorecard",
+            "dashboard:facility-scorecard",
+            "dashboard:explain",
+            "dashboard:explained",
+        ),
+        letter="s",
     ),
     Entry(
         "Quarantine",
@@ -100,12 +117,49 @@ ENTRIES = (
         letter="b",
     ),
     Entry(
+        "Interfaces",
+        "dashboard:interfaces",
+        "route",
+        "accounts.view_catalogue",
+        pages=(
+            "dashboard:facilities",
+            "dashboard:facility",
+            "dashboard:systems",
+            "dashboard:workflows",
+            "dashboard:workflow",
+            "dashboard:target-change",
+            "dashboard:alias-new",
+            "dashboard:proposals",
+            "dashboard:proposal",
+        ),
+        group=OPERATE,
+        letter="i",
+    ),
+    Entry(
         "Status",
         "dashboard:status",
         "database",
         "accounts.view_system_status",
         group=OPERATE,
         letter="t",
+    ),
+    Entry(
+        "People",
+        "accounts:people",
+        "users",
+        "accounts.view_people",
+        pages=("accounts:person", "accounts:access", "accounts:new-person", "accounts:review"),
+        count=waiting_for,
+        group=ADMINISTER,
+        letter="p",
+    ),
+    Entry(
+        "Audit",
+        "accounts:audit",
+        "history",
+        "accounts.view_audit",
+        group=ADMINISTER,
+        letter="u",
     ),
     Entry(
         "Administration",
@@ -137,7 +191,15 @@ def navigation(request: HttpRequest) -> list[Link]:
         return []
     here = request.resolver_match.view_name if request.resolver_match else ""
     return [
-        Link(one.label, one.address, one.icon, here in (one.page, *one.pages), group, one.letter)
+        Link(
+            one.label,
+            one.address,
+            one.icon,
+            here in (one.page, *one.pages),
+            group,
+            one.letter,
+            one.count(user) if one.count else 0,
+        )
         for one, group in _ordered([one for one in ENTRIES if one.is_open_to(user)], user)
     ]
 

@@ -16,10 +16,13 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils.timezone import now
 
 from apps.accounts.services import audit
+from apps.accounts.services.access import expire_requests
+from apps.accounts.services.sessions import forget_ended_sessions
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
 from apps.scorecards import services as scorecards
+from apps.scorecards.pulse import refresh_pulse
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.searches import forget_searches
@@ -206,13 +209,17 @@ def maintain() -> None:
     partitions.maintain()
     sweep_silent()
     scorecards.take_snapshot()
+    refresh_pulse(now=now())
     forget_signatures()
     forget_quarantine()
     forget_searches()
     scorecards.drop_old_rollups()
     refresh_spans()
+    forget_ended_sessions()
+    expire_requests()
     audit.seal()
     audit.log_head()
+    audit.verify_further()
 
 
 class _MissingDays(Exception):

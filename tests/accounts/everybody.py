@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -15,9 +17,18 @@ from django.utils.timezone import now
 from apps.accounts.models import ApiToken, Session, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
-from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
+from apps.catalog.models import (
+    ChangeProposal,
+    Facility,
+    FacilityAlias,
+    Interface,
+    SlaTarget,
+    System,
+    Team,
+)
 from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
+from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
 
@@ -41,6 +52,7 @@ class Place:
     tokens: dict[str, str]
     items: dict[str, str]
     batch: object
+    passkey: str
     operated: dict[str, dict[str, Any]]
     browsers: dict[str, Client] = field(default_factory=dict)
 
@@ -61,18 +73,27 @@ class Place:
         item = self.items.get(what, NOWHERE)
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            "dashboard:explain": ["attainment"],
+            "dashboard:scorecard-table": ["csv"],
+            "dashboard:explained-table": ["attainment", "bad", "csv"],
+            "dashboard:scorecard": [{"own": "flow_1"}.get(what, "nothing")],
+            "dashboard:facility-scorecard": [
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            ],
+            "dashboard:explained": ["attainment", "bad"],
             # A chart is the reader's own or there is none of that name.
             "dashboard:flow-chart": [{"own": "latency"}.get(what, f"of-{subject}")],
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
             "dashboard:search-again": ["elsewhere" if what == "other" else "nobodys"],
+            "dashboard:flow-chart-table": [{"own": "latency"}.get(what, f"of-{subject}"), "csv"],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
-            "mfa_edit_webauthn": ["0"],
-            "mfa_remove_webauthn": ["0"],
+            **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
+            "dashboard:target-change": [self.operated[what]["workflow"], "integration"],
             "dashboard:flow-table": ["csv"],
             "dashboard:cell-table": [
                 "flow_1",
@@ -85,14 +106,31 @@ class Place:
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
         }
+        if name in PERSON_PAGES:
+            return [str(User.objects.get(username="gone").pk)]
+        if name in ("accounts:audit-table", "accounts:review-table"):
+            return ["csv"]
+        if name == "accounts:decide-role":
+            return ["1"]
         takes_item = name.startswith("telemetry:quarantine-re") or name in ITEM_PAGES
         return [item] if takes_item else given.get(name, [])
 
     def _query(self, name: str, what: str) -> str:
-        asks_for_one = name == "scorecards:scorecards" and what != "own"
+        if name == "dashboard:scorecard-chart":
+            place = {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            return f"?chart=attainment&facility={place}"
+        asks_for_one = name in ASKED_OF_A_PLACE and what != "own"
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
+ASKED_OF_A_PLACE = {
+    "scorecards:scorecards", "dashboard:explain", "dashboard:explained",
+    "dashboard:explained-table", "dashboard:scorecard-table",
+}  # fmt: skip
+PERSON_PAGES = {
+    "accounts:person", "accounts:access", "accounts:close-account", "accounts:reopen-account",
+    "accounts:end-tokens", "accounts:sign-review", "accounts:password-link",
+}  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
     "telemetry:quarantine-discard", "telemetry:reopen",
@@ -102,7 +140,11 @@ OPERATED = {
     "telemetry:batch-page": "batch", "telemetry:batch-fold": "batch",
     "telemetry:source": "source", "telemetry:source-switch": "source",
     "telemetry:key-issue": "source",
+    "dashboard:facility": "facility", "dashboard:workflow": "workflow",
+    "dashboard:alias-remove": "alias", "dashboard:proposal": "proposal",
+    "dashboard:proposal-decide": "proposal", "dashboard:proposal-withdraw": "proposal",
 }  # fmt: skip
+PASSKEY_PAGES = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
 
 
@@ -118,6 +160,7 @@ def settle(network: Network) -> Place:
     times = dict.fromkeys(("started_at", "last_active_at", "expire_date"), moment)
     owner = User.objects.create_user("elsewhere")
     Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
+    passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "theirs"})
     Search.objects.create(
         token="elsewhere", user_id=owner.pk, at=moment, label="", found="", hits=0
     )
@@ -125,9 +168,18 @@ def settle(network: Network) -> Place:
     operated = {
         "own": operated_at(network, NORTH),
         "other": operated_at(network, SOUTH),
-        "no": {"operation": NOWHERE, "batch": NOWHERE, "source": "nope", "key": ("nope", "src_0")},
+        "no": {
+            "operation": NOWHERE,
+            "batch": NOWHERE,
+            "source": "nope",
+            "key": ("nope", "src_0"),
+            "facility": "NOPE",
+            "workflow": "nope",
+            "alias": 0,
+            "proposal": 0,
+        },
     }
-    return Place(network, everybody, items, batch, operated)
+    return Place(network, everybody, items, batch, str(passkey.pk), operated)
 
 
 def operated_at(network: Network, place: int) -> dict[str, Any]:
@@ -144,7 +196,21 @@ def operated_at(network: Network, place: int) -> dict[str, Any]:
         "batch": str(batch),
         "source": key.source.code,
         "key": (key.source.code, key.prefix),
+        "facility": facility.code,
+        # Everybody who may look at workflows sees all of them.
+        "workflow": "flow_1" if place == NORTH else "elsewhere",
+        **catalogued_at(facility),
     }
+
+
+def catalogued_at(facility: Facility) -> dict[str, int]:
+    """A name of one facility, and a change of it that somebody proposed."""
+    alias = FacilityAlias.objects.create(alias=f"name-of-{facility.code}", facility=facility)
+    proposal = ChangeProposal.objects.create(
+        kind="alias_added", facility=facility, alias="x", why="for the test",
+        proposed_by=User.objects.get(username="RS"), expires_at=now() + timedelta(days=1),
+    )  # fmt: skip
+    return {"alias": alias.pk, "proposal": proposal.pk}
 
 
 def quarantined(network: Network, place: int, number: int) -> str:
@@ -179,6 +245,7 @@ def browser_of(who: str) -> Client:
     client = Client()
     if who != "anon":
         client.force_login(User.objects.get(username=who))
+        prove(client)
     return client
 
 

@@ -13,17 +13,22 @@ from tests.dashboard.conftest import signed_in
 from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
-STATUS, BATCHES = "/status/", "/batches/"
+STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
+PEOPLE, AUDIT, INTERFACES = "/people/", "/audit/", "/interfaces/"
 NAVIGATION = {
-    "revenue_cycle_analyst": [FLOW, QUARANTINE, BATCHES],
-    "rcm_supervisor": [FLOW, QUARANTINE, BATCHES],
-    "integration_engineer": [FLOW, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN],
-    "integration_lead": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "finance_approver": [FLOW, QUARANTINE, BATCHES],
-    "executive": [FLOW],
-    "compliance_auditor": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "administrator": [ADMIN, SOURCES, STATUS],
-}
+    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES, INTERFACES],
+    "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
+    "integration_engineer": [
+        FLOW, INTERFACES, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN,
+    ],
+    "integration_lead": [FLOW, CARDS, INTERFACES, QUARANTINE, BATCHES, STATUS, ADMIN],
+    "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
+    "executive": [CARDS, FLOW],
+    "compliance_auditor": [
+        AUDIT, CARDS, INTERFACES, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN,
+    ],
+    "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, INTERFACES, STATUS],
+}  # fmt: skip
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}
 
 
@@ -56,8 +61,8 @@ def test_the_navigation_names_what_a_role_may_open_and_the_first_is_where_it_beg
         assert client.get(link).status_code == 200
 
 
-def test_an_administrator_who_may_not_enter_the_administration_begins_with_sources(person):
-    assert signed_in(person("ada", "administrator")).get("/").url == SOURCES
+def test_an_administrator_begins_with_people_whether_or_not_they_may_enter_the_rest(person):
+    assert signed_in(person("ada", "administrator")).get("/").url == PEOPLE
 
 
 def test_the_entry_of_the_page_one_is_on_or_below_is_marked(network, as_bea):
@@ -103,8 +108,8 @@ def test_no_page_that_an_executive_opens_leads_to_an_item(as_eve, happened, netw
 def test_the_list_is_not_even_read_for_who_may_not_see_it(as_eve, happened, budget):
     happened(*stuck("s-1"))
     as_eve.get("/flow/flow_1/NORTH/")
-    # Session, person, permissions (own, of roles), facilities, figures.
-    with budget(6):
+    # Session, person, permissions (own, of roles), facilities, and what a scorecard reads.
+    with budget(11):
         as_eve.get("/flow/flow_1/NORTH/", headers={"HX-Request": "true"})
 
 

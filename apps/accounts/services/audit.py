@@ -30,11 +30,11 @@ from apps.core.db import execute, fetch_all, fetch_value
 
 log = logging.getLogger(__name__)
 
-ONCE_EVERY = timedelta(minutes=1)
+ONCE_EVERY, VERIFIED_EVERY = timedelta(minutes=1), timedelta(days=1)
 SEALED_AT_ONCE, READ_AT_ONCE = 2_000, 5_000
 FIRST_HASH = b""
 
-# Added unless the same was noted lately; without `since` always. Index: audit_by_act.
+# Added unless the same was noted lately; without `since` always. Index: audit_by_group.
 ADD = """
 INSERT INTO accounts_auditevent
        (id, at, actor_id, actor, act, object, facility_id, facts, origin, request, mac)
@@ -42,7 +42,8 @@ SELECT %(id)s, %(at)s, %(actor_id)s, %(actor)s, %(act)s, %(on)s, %(facility_id)s
        %(origin)s, %(request)s, %(mac)s
  WHERE %(since)s::timestamptz IS NULL OR NOT EXISTS (
        SELECT FROM accounts_auditevent
-        WHERE act = %(act)s AND at > %(since)s AND object = %(on)s
+        WHERE split_part(act, '.', 1) = split_part(%(act)s, '.', 1) AND at > %(since)s
+          AND act = %(act)s AND object = %(on)s
           AND actor_id IS NOT DISTINCT FROM %(actor_id)s
           AND (actor_id IS NOT NULL OR origin = %(origin)s))
 """
@@ -72,6 +73,12 @@ SELECT id, at, actor_id, actor, act, object, facility_id, facts::text AS facts, 
        mac, 0::bigint AS seq, ''::bytea AS hash
   FROM accounts_auditevent WHERE seq IS NULL ORDER BY at, id LIMIT %(limit)s
 """
+# Index: audit_by_group.
+LAST_VERIFIED = """
+SELECT at, (facts ->> 'seq')::bigint AS seq FROM accounts_auditevent
+ WHERE split_part(act, '.', 1) = split_part(%(act)s, '.', 1) AND act = %(act)s
+ ORDER BY at DESC, id DESC LIMIT 1
+"""
 PLACE = "SELECT seq, hash FROM accounts_auditevent WHERE seq = %(seq)s"
 
 
@@ -99,6 +106,14 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.seq}:{self.hash.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """When the chain was recomputed last, and how far."""
+
+    at: datetime
+    seq: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +324,25 @@ def verify(*, after: Head | None = None, known: Sequence[Head] = ()) -> Report:
     waiting = fetch_all(STILL_WAITING, {"limit": READ_AT_ONCE}, row=Row)
     faults += [f"{row.id} was put in by hand" for row in waiting if not row.is_genuine]
     return Report(rows + len(waiting), end if end.seq else None, tuple(faults))
+
+
+def verify_further() -> Report | None:
+    """Once a day, recompute what was added since the last time, and note it."""
+    last = fetch_all(LAST_VERIFIED, {"act": Act.AUDIT_VERIFIED.value}, row=Verified)
+    if last and last[0].at > now() - VERIFIED_EVERY:
+        return None
+    seq = last[0].seq if last else None
+    places = fetch_all(PLACE, {"seq": seq}, row=Head) if seq else []
+    report = verify(after=places[0] if places else None)
+    note_verified(report)
+    return report
+
+
+def note_verified(report: Report, by: User | None = None) -> None:
+    """A verification is an act as well."""
+    reached = {"seq": report.head.seq} if report.head else {}
+    facts = {"rows": report.rows, "faults": len(report.faults)} | reached
+    record(by, Act.AUDIT_VERIFIED, facts=facts)
 
 
 def _faults(end: Head, row: Row) -> Iterable[str]:

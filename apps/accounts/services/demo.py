@@ -9,8 +9,10 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
 
+from apps.accounts.acts import Act
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
+from apps.accounts.services import audit
 from apps.accounts.services.grants import ensure_roles, grant_facility
 from apps.catalog.models import Facility
 
@@ -96,6 +98,7 @@ def create_person(person: Person, encoded_password: str) -> None:
         is_staff=ROLES[person.role].works_in_admin,
     )
     user.groups.add(Group.objects.get(name=person.role))
+    audit.record(None, Act.ROLE_GRANTED, on=f"user:{user.pk}", facts={"role": person.role})
     # A network of one's own may have no such place; the person then sees nothing.
     facility = Facility.objects.filter(code=person.facility).first()
     if facility:

@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
-from apps.dashboard import glyphs, wording
+from apps.catalog.models import ChangeProposal, SlaTarget
+from apps.dashboard import figures, glyphs, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
 from apps.dashboard.looks import Look, Severity, look_of
@@ -91,6 +92,12 @@ def facility_scope(context: dict[str, Any], *, swapped: bool = False) -> dict[st
     }
 
 
+@register.simple_tag
+def number(text: str, metric: str, **where: str) -> SafeString:
+    """A figure that opens its explanation: `{% number "98.1" "attainment" workflow="charge" %}`."""
+    return figures.figure(text, metric, **where)
+
+
 @register.inclusion_tag("dashboard/_chart.html")
 def figure(chart: Chart) -> dict[str, Any]:
     """A chart with everything that stands in for it."""
@@ -102,6 +109,12 @@ def initials(user: User) -> str:
     """Two letters for the avatar."""
     words = (user.get_full_name() or user.username).replace(".", " ").replace("-", " ").split()
     return "".join(word[0] for word in words[:2]).upper()
+
+
+@register.filter
+def who(user: User | None, nobody: str = "") -> str:
+    """A person by name, or what to say where it was nobody."""
+    return user.get_full_name() or user.username if user else nobody
 
 
 @register.filter
@@ -173,3 +186,24 @@ def minus(number: int, other: int) -> int:
 def share_of(part: int, whole: int) -> int:
     """How many per cent, for the width of a bar."""
     return round(100 * part / whole) if whole else 100
+
+
+@register.simple_tag
+def lookup(names: dict[str, str], code: str) -> str:
+    """A code in words."""
+    return names.get(code, code)
+
+
+@register.filter
+def promise(target: SlaTarget | ChangeProposal) -> str:
+    """What is promised: `99 % within 4 h of open hours`."""
+    if target.clock is None or target.objective is None or target.threshold_seconds is None:
+        return ""
+    share = wording.objective(float(target.objective))
+    return f"{share} % {wording.threshold(target.clock.measure, target.threshold_seconds)}"
+
+
+@register.filter
+def share_or_nothing(share: float | None) -> str:
+    """An attainment; without anything due there is none."""
+    return wording.NOTHING if share is None else f"{wording.percent(share)} %"

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.accounts.acts import Act
 from apps.accounts.services import audit
 
 SHOWN = 50
@@ -31,17 +30,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         audit.seal()
         report = audit.verify(known=options["head"])
-        facts = {"rows": report.rows, "faults": len(report.faults)}
-        audit.record(None, Act.AUDIT_VERIFIED, facts=facts | head_of(report))
+        audit.note_verified(report)
         for fault in report.faults[:SHOWN]:
             self.stderr.write(fault)
         if report.faults:
             raise CommandError(f"{len(report.faults)} faults in {report.rows} rows", returncode=1)
         self.stdout.write(f"{report.rows} rows, all whole. audit head {report.head or 'none'}")
-
-
-def head_of(report: audit.Report) -> dict[str, int]:
-    return {"seq": report.head.seq} if report.head else {}
 
 
 def read_head(text: str) -> audit.Head:

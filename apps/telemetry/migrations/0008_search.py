@@ -6,7 +6,7 @@ SEARCH = Path(__file__).parent.parent / "sql" / "search.sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("telemetry", "0005_operate")]
+    dependencies = [("telemetry", "0007_dropped_duplicates")]
 
     operations = [
         migrations.RunSQL(SEARCH.read_text(), migrations.RunSQL.noop),

@@ -1,0 +1,73 @@
+"""Accounts: made, closed and opened again."""
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.db import IntegrityError, transaction
+
+from apps.accounts.acts import Act
+from apps.accounts.models import RoleRequest, User
+from apps.accounts.services import audit
+from apps.accounts.services.access import NotAllowed, locked, other_administrators, refuse_role
+from apps.accounts.services.tokens import revoke_tokens
+
+
+class NameTaken(NotAllowed):
+    """There is an account of this name."""
+
+
+@transaction.atomic
+def create_person(*, username: str, first_name: str, last_name: str, email: str, by: User) -> User:
+    """An account without a role and without a password: a link lets its owner set one."""
+    _check(by)
+    person = User(username=username, first_name=first_name, last_name=last_name, email=email)
+    person.set_unusable_password()
+    try:
+        with transaction.atomic():
+            person.save()
+    except IntegrityError:
+        raise NameTaken("There is an account of this name.") from None
+    audit.record(by, Act.PERSON_CREATED, on=f"user:{person.pk}")
+    return person
+
+
+@transaction.atomic
+def close_account(person: User, *, by: User) -> None:
+    """Nobody gets in any more: sessions and tokens end, wishes for roles are withdrawn."""
+    _check(by, person)
+    person = locked(person)
+    if not person.is_active:
+        return
+    if person.has_perm("accounts.manage_people") and not other_administrators(person):
+        raise NotAllowed("This is the last administrator. Make another one first.")
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    for request in RoleRequest.objects.filter(person=person, state=RoleRequest.State.PENDING):
+        refuse_role(request, by=by, remark="The account was closed.")
+    revoke_tokens(user=person, by=by)
+    audit.record(by, Act.PERSON_DEACTIVATED, on=f"user:{person.pk}")
+
+
+@transaction.atomic
+def reopen_account(person: User, *, by: User) -> None:
+    """Let somebody in again. Their roles and facilities are as they were; their tokens are not."""
+    _check(by, person)
+    if User.objects.filter(pk=person.pk, is_active=False).update(is_active=True):
+        audit.record(by, Act.PERSON_REACTIVATED, on=f"user:{person.pk}")
+
+
+def password_key(person: User, *, by: User) -> dict[str, str]:
+    """The parts of a link with which somebody sets a password, once and for a day."""
+    _check(by, person)
+    if not person.is_active:
+        raise NotAllowed("This account is closed. Open it first.")
+    audit.record(by, Act.PERSON_INVITED, on=f"user:{person.pk}")
+    key = default_token_generator.make_token(person)
+    return {"uidb36": user_pk_to_url_str(person), "key": key}
+
+
+def _check(by: User, person: User | None = None) -> None:
+    if not by.is_active or not by.has_perm("accounts.manage_people"):
+        raise NotAllowed("This takes an administrator.")
+    if person and person.pk == by.pk:
+        raise NotAllowed("Nobody does this to their own account.")
+    if person and person.is_superuser and not by.is_superuser:
+        raise NotAllowed("Superusers are changed by superusers only.")
