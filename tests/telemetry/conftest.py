@@ -10,12 +10,11 @@ from django.test import Client
 @pytest.fixture(autouse=True)
 def no_memory_of_other_tests() -> None:
     """Processes remember keys and traffic for a moment; a test must not see the last one's."""
-    from apps.telemetry.services import accept, keys, limits, words
+    from apps.telemetry.services import accept, keys, limits
 
     keys.forget_known_keys()
     accept._noted.clear()
     limits._buckets.clear()
-    words.forget_noted_words()
 
 
 @pytest.fixture
