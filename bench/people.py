@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group
-from django.contrib.sessions.backends.db import SessionStore
 
+from apps.accounts.enrolment import ENROLLED
 from apps.accounts.models import User
 from apps.accounts.services import ensure_roles, grant_facility
+from apps.accounts.sessions import SessionStore
 from apps.catalog.models import Facility
 
 
@@ -34,10 +35,11 @@ def leads(count: int) -> list[User]:
 
 
 def cookie(user: User) -> str:
-    """The cookie of a session of theirs."""
+    """The cookie of a session of theirs, second factor included."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session[ENROLLED] = True
     session.create()
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"

@@ -56,6 +56,19 @@ def recently_confirmed(view: View[Params]) -> View[Params]:
     return wrapper
 
 
+def confirmed_to_write(view: View[Params]) -> View[Params]:
+    """The same for a page that may be read freely, and asks when its form is sent."""
+    guarded = recently_confirmed(view)
+
+    @wraps(view)
+    def wrapper(
+        request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs
+    ) -> HttpResponseBase:
+        return (guarded if request.method == "POST" else view)(request, *args, **kwargs)
+
+    return wrapper
+
+
 def is_recent(request: HttpRequest) -> bool:
     """Whether this session signed in, or was confirmed, within the last five minutes."""
     records = get_authentication_records(request, request.user)

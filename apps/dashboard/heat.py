@@ -120,14 +120,18 @@ def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
 
 def tone(cell: Glance, objective: float | None) -> Tone:
     """How the attainment of a cell stands against its objective."""
-    due = cell.due
+    return tone_of(cell.due, cell.breached, objective)
+
+
+def tone_of(due: int, late: int, objective: float | None) -> Tone:
+    """How so many late ones of what was due stand against an objective."""
     if not due:
         return NONE_DUE
     if due < ENOUGH:
         return FEW
     if objective is None:
         return NO_OBJECTIVE
-    return _budget_tone(cell.breached / due, 1 - objective)
+    return _budget_tone(late / due, 1 - objective)
 
 
 def _budget_tone(missed: float, allowed: float) -> Tone:

@@ -64,6 +64,19 @@ ENTRIES = (
         letter="f",
     ),
     Entry(
+        "Scorecards",
+        "dashboard:scorecards",
+        "target",
+        "accounts.view_scorecards",
+        pages=(
+            "dashboard:scorecard",
+            "dashboard:facility-scorecard",
+            "dashboard:explain",
+            "dashboard:explained",
+        ),
+        letter="s",
+    ),
+    Entry(
         "Quarantine",
         "telemetry:quarantine",
         "shield-x",

@@ -8,10 +8,14 @@ from django.conf import settings
 
 from apps.catalog.snapshot import Facility, Snapshot, Workflow
 from apps.core.exports import Column, Table, money
-from apps.dashboard import board, listing, queries
+from apps.dashboard import behind, board, listing, queries
 from apps.dashboard.heat import Tone
+from apps.dashboard.questions import Question
 from apps.dashboard.scope import Scope
+from apps.dashboard.scorecard import Row, Scorecard
+from apps.dashboard.subjects import Subject
 from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
+from apps.scorecards.parts import Part
 from apps.scorecards.queries import Glance
 from apps.telemetry.models import Event, Outcome, Transaction
 
@@ -79,6 +83,56 @@ def events(catalogue: Snapshot, of: Transaction) -> Table[Event]:
     )
 
 
+def behind_figure(question: Question, part: Part, *, now: datetime) -> Table[Transaction]:
+    """The transactions of one part of a figure, in the order of its list."""
+    catalogue = question.catalogue
+    zones = {key: ZoneInfo(zone) for key, zone in question.cells.zones.items()}
+
+    def local(of: Transaction, moment: datetime | None) -> datetime | None:
+        return moment and moment.astimezone(zones[of.facility_id])
+
+    columns = [
+        Column[Transaction]("Transaction", lambda one: one.correlation_id),
+        Column("Workflow", lambda one: catalogue.workflows_by_id[one.workflow_id].name),
+        Column("Facility", lambda one: catalogue.facilities_by_id[one.facility_id].name),
+        Column("Counted", lambda one: local(one, getattr(one, part.order))),
+        Column("State", lambda one: STATES[Transaction.State(one.state)].word),
+        Column("Farthest stage", lambda one: listing.stage_name(one, catalogue)),
+        Column("Started", lambda one: local(one, one.first_at)),
+        Column("Due", lambda one: local(one, one.due_at)),
+        Column("Integration clock", lambda one: sla_look(one, now=now).word),
+        Column(_in_currency("Amount"), lambda one: money(one.amount_minor), is_money=True),
+        Column("Number", lambda one: one.pk),
+    ]
+    return Table(
+        f"{question.metric.code} {part.code}",
+        f"{question.metric.name}: {part.name}, {question.subject}",
+        columns,
+        lambda most: behind.everything(question, part, most),
+    )
+
+
+def scorecard(subject: Subject, found: Scorecard) -> Table[Row]:
+    """The lines of a scorecard."""
+    columns = [
+        Column[Row](subject.heads[0].label, lambda one: one.name),
+        Column("Started", lambda one: one.values["started"]),
+        Column("Within SLA, %", lambda one: _percent(one.values["attainment"])),
+        Column("Points since the window before", lambda one: _rounded(one.values["change"])),
+        Column("p95, ms", lambda one: _rounded(one.values["p95"])),
+        Column("Backlog", lambda one: one.values["open"]),
+        Column("Oldest", lambda one: one.oldest),
+        Column(_in_currency("Waiting"), lambda one: money(one.values["amount"]), is_money=True),
+        Column("Standing", lambda one: one.tone.word),
+    ]
+    return Table(
+        f"scorecard {subject.crumb} {subject.period}",
+        f"Scorecard: {subject.crumb}",
+        columns,
+        lambda most: found.rows[:most],
+    )
+
+
 def cells(scope: Scope, chosen: board.Selection, *, now: datetime) -> Table[Judged]:
     """The cells of the matrix, one a row."""
     columns = [
@@ -118,6 +172,10 @@ def _stage(of: Event, catalogue: Snapshot) -> str:
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else round(share * 100, 4)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _quantile(cell: Glance, fraction: float) -> float | None:

@@ -6,8 +6,16 @@ from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.downloads import cell_table, events_table, flow_table
+from apps.dashboard.views.explain import explain, explained, explained_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
+from apps.dashboard.views.scorecards import (
+    facility_scorecard,
+    scorecard_chart,
+    scorecard_table,
+    scorecards,
+    workflow_scorecard,
+)
 from apps.dashboard.views.status import status
 from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
@@ -19,6 +27,18 @@ urlpatterns = [
     path("flow/", flow, name="flow"),
     path("flow/board/", flow_board, name="board"),
     path("flow/<slug:workflow>/<slug:facility>/", cell, name="cell"),
+    path("scorecards/", scorecards, name="scorecards"),
+    path("scorecards/at/<slug:facility>/", facility_scorecard, name="facility-scorecard"),
+    path("scorecards/<slug:workflow>/", workflow_scorecard, name="scorecard"),
+    path("scorecards/lines.<form:form>", scorecard_table, name="scorecard-table"),
+    path("charts/scorecard/", scorecard_chart, name="scorecard-chart"),
+    path("explain/<slug:metric>/", explain, name="explain"),
+    path("explain/<slug:metric>/<slug:part>/", explained, name="explained"),
+    path(
+        "explain/<slug:metric>/<slug:part>/transactions.<form:form>",
+        explained_table,
+        name="explained-table",
+    ),
     path("flow/cells.<form:form>", flow_table, name="flow-table"),
     path(
         "flow/<slug:workflow>/<slug:facility>/transactions.<form:form>",

@@ -51,6 +51,18 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def signed(number: int) -> str:
+    """With a real minus sign."""
+    return f"{MINUS}{-number:,}" if number < 0 else f"{number:,}"
+
+
+def points(change: float | None) -> str:
+    """Percentage points with their sign; nothing where there is nothing to compare."""
+    if change is None:
+        return NOTHING
+    return f"{MINUS}{-change:.1f}" if change <= -0.05 else f"+{abs(change):.1f}"
+
+
 def money(minor: int) -> str:
     """Exact: `$18,912.40`."""
     sign = MINUS if minor < 0 else ""

@@ -17,6 +17,7 @@ from django.utils.timezone import now
 
 from apps.accounts.services import audit
 from apps.accounts.services.access import expire_requests
+from apps.accounts.services.sessions import forget_ended_sessions
 from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
@@ -211,6 +212,7 @@ def maintain() -> None:
     scorecards.drop_old_rollups()
     refresh_spans()
     expire_requests()
+    forget_ended_sessions()
     audit.seal()
     audit.log_head()
     audit.verify_further()

@@ -57,7 +57,7 @@ def read_question(
     """The question in a query string, within these facilities."""
     if unknown := sorted(set(query) - KNOWN):
         raise BadParameter(unknown[0], f"Known parameters: {', '.join(sorted(KNOWN))}.")
-    window, grain = _window(query, now), _grain(query)
+    window, grain = read_window(query, now), _grain(query)
     if grain and window.end - window.start > LONGEST[grain]:
         longest = LONGEST[grain].days
         raise BadParameter("grain", f"At most {longest} days of {query['grain']} buckets.")
@@ -66,7 +66,8 @@ def read_question(
     )
 
 
-def _window(query: QueryDict, now: datetime) -> Window:
+def read_window(query: QueryDict, now: datetime) -> Window:
+    """The window a query string names: by its length, or from and to."""
     if "window" in query and ("from" in query or "to" in query):
         raise BadParameter("window", "Either a window, or from and to.")
     if "to" in query and "as_of" in query:

@@ -345,20 +345,22 @@ class SilentCell:
 def glance(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> Scorecards:
     """What a table shows of these facilities (id -> time zone) and workflows, with its sums."""
     statement = FLOW_GLANCED + _backlog(window) + GLANCES
-    return Scorecards.of(fetch_all(statement, _params(zones, workflow_ids, window), row=Glance))
+    return Scorecards.of(
+        fetch_all(statement, window_params(zones, workflow_ids, window), row=Glance)
+    )
 
 
 def cells(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> list[Cell]:
     """Everything known of every cell that was ever used, in no order."""
     statement = FLOW_SHOWN + _backlog(window) + CELLS
-    return fetch_all(statement, _params(zones, workflow_ids, window), row=Cell)
+    return fetch_all(statement, window_params(zones, workflow_ids, window), row=Cell)
 
 
 def _backlog(window: Window) -> LiteralString:
     return BACKLOG_NOW if window.is_live else BACKLOG_THEN
 
 
-def _params(
+def window_params(
     zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window
 ) -> dict[str, Any]:
     parts = pieces(window.start, window.end)

@@ -18,6 +18,17 @@ from django.utils.timezone import now
 from apps.core.db import execute, fetch_all, fetch_one, fetch_value
 from apps.scorecards.compaction import compact
 from apps.scorecards.measures import BACKLOG, MEASURES, written
+from apps.scorecards.parts import (
+    BUSINESS_LATENCY_MS,
+    IS_AT_RISK,
+    IS_BUSINESS_OVERDUE,
+    IS_COMPLETED,
+    IS_OPEN,
+    IS_OVERDUE,
+    IS_SETTLED,
+    IS_TROUBLED,
+    LATENCY_MS,
+)
 from apps.scorecards.services import HOUR_DAYS, MINUTE_DAYS
 from apps.scorecards.windows import QUARTER_HOUR, ceil, floor
 
@@ -52,15 +63,12 @@ SELECT LEAST((SELECT min(first_at) FROM telemetry_transaction),
 
 # Every moment of a transaction lies between its first event and its last or its due times. A day
 # begins up to a day before its facts, so facts are read 25 hours past the span.
-COLLECT_FACTS = """
+COLLECT_FACTS = f"""
 WITH known AS MATERIALIZED (
     SELECT workflow_id, facility_id, first_at, settled_at, failed_at, dead_lettered_at, due_at,
            business_due_at, stopped_at, business_stopped_at, state, sla, business_sla,
            COALESCE(amount_minor, 0) AS amount,
-           state IN (3, 4) OR state < 5 AND (sla = 2 AND stopped_at IS NULL
-               OR business_sla = 2 AND business_stopped_at IS NULL) AS is_at_risk,
-           scorecards_latency_ms(started_at, stopped_at) AS ms,
-           scorecards_latency_ms(business_started_at, business_stopped_at) AS business_ms
+           {IS_AT_RISK} AS is_at_risk, {LATENCY_MS} AS ms, {BUSINESS_LATENCY_MS} AS business_ms
       FROM telemetry_transaction
      WHERE first_at < %(until)s AND GREATEST(last_at, due_at, business_due_at) >= %(start)s
 ), begun AS (
@@ -71,9 +79,9 @@ WITH known AS MATERIALIZED (
 ), ended AS (
     INSERT INTO verified_fact (bucket, workflow_id, facility_id, settled, amount_settled,
            completed, amount_completed)
-    SELECT settled_at, workflow_id, facility_id, 1, amount, CASE state WHEN 5 THEN 1 END,
-           CASE state WHEN 5 THEN amount END
-      FROM known WHERE state IN (5, 6, 7) AND settled_at >= %(start)s AND settled_at < %(until)s
+    SELECT settled_at, workflow_id, facility_id, 1, amount, CASE WHEN {IS_COMPLETED} THEN 1 END,
+           CASE WHEN {IS_COMPLETED} THEN amount END
+      FROM known WHERE {IS_SETTLED} AND settled_at >= %(start)s AND settled_at < %(until)s
 ), failed AS (
     INSERT INTO verified_fact (bucket, workflow_id, facility_id, failed)
     SELECT failed_at, workflow_id, facility_id, 1
@@ -112,7 +120,7 @@ WITH known AS MATERIALIZED (
 INSERT INTO verified_fact (bucket, workflow_id, facility_id, events, retried, manual_touches)
 SELECT occurred_at, workflow_id, facility_id, 1, (outcome = 2)::integer, (outcome = 5)::integer
   FROM telemetry_event WHERE occurred_at >= %(start)s AND occurred_at < %(until)s
-"""
+"""  # noqa: S608  constants only
 
 # Blocks nest in hours, so hours are counted from the facts and blocks from hours.
 COUNT_CELLS = """
@@ -156,14 +164,14 @@ COMPARE_BACKLOG = """
 INSERT INTO verified_backlog (workflow_id, facility_id, {measures}, oldest_at)
 WITH standing AS (
     SELECT workflow_id, facility_id, first_at, COALESCE(amount_minor, 0) AS amount,
-           sla = 2 AND stopped_at IS NULL AS overdue, state IN (3, 4) AS troubled,
-           business_sla = 2 AND business_stopped_at IS NULL AS business_overdue
-      FROM telemetry_transaction WHERE state < 5
+           {is_overdue} AS overdue, {is_business_overdue} AS business_overdue,
+           {is_troubled} AS troubled, {is_at_risk} AS is_at_risk
+      FROM telemetry_transaction WHERE {is_open}
 ), e AS (
     SELECT workflow_id, facility_id, count(*) AS open, count(*) FILTER (WHERE overdue) AS overdue,
            count(*) FILTER (WHERE business_overdue) AS business_overdue,
            count(*) FILTER (WHERE troubled) AS troubled, sum(amount) AS amount_open,
-           sum(amount) FILTER (WHERE overdue OR business_overdue OR troubled) AS amount_at_risk,
+           sum(amount) FILTER (WHERE is_at_risk) AS amount_at_risk,
            min(first_at) AS oldest_at
       FROM standing GROUP BY 1, 2
 )
@@ -311,6 +319,11 @@ def _with(statement: LiteralString, names: Sequence[LiteralString]) -> LiteralSt
         differences=", ".join(f"COALESCE(e.{name}, 0) - COALESCE(a.{name}, 0)" for name in names),
         expected=", ".join(f"COALESCE(e.{name}, 0)" for name in names),
         actual=", ".join(f"COALESCE(a.{name}, 0)" for name in names),
+        is_open=IS_OPEN,
+        is_overdue=IS_OVERDUE,
+        is_business_overdue=IS_BUSINESS_OVERDUE,
+        is_troubled=IS_TROUBLED,
+        is_at_risk=IS_AT_RISK,
         cells=_told(MEASURES),
         backlog=_told(BACKLOG),
         oldest=OLDEST_TOLD,

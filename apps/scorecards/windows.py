@@ -64,6 +64,11 @@ def window_between(start: datetime, end: datetime | None, *, now: datetime) -> W
     )
 
 
+def cut(moment: datetime, now: datetime) -> datetime:
+    """The last moment up to this one at which the rollups can be told apart."""
+    return floor(moment, _edge(moment, now))
+
+
 def _edge(moment: datetime, now: datetime) -> timedelta:
     return MINUTE if moment >= now - MINUTES_KEPT else HOUR
 

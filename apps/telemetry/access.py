@@ -1,24 +1,17 @@
 """Who may see what of telemetry: `accounts.access` is the door, this reads its answers."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import cast
 
 from django.http import HttpRequest
 
 from apps.accounts.models import User
 from apps.catalog.snapshot import snapshot
 
-Page = TypeVar("Page", bound=Callable[..., Any])
-
 
 def person(request: HttpRequest) -> User:
     """Who is signed in: nobody else gets past the middleware to a page."""
     return cast(User, request.user)
-
-
-def confirmed(view: Page) -> Page:
-    """For acts that take more than an open session: keys, and who may send at all."""
-    return view
 
 
 def bearer_of(request: HttpRequest) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -18,6 +19,7 @@ from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
 from apps.telemetry.models import Quarantine, QuarantineOperation, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
+from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
 
@@ -41,6 +43,7 @@ class Place:
     tokens: dict[str, str]
     items: dict[str, str]
     batch: object
+    passkey: str
     operated: dict[str, dict[str, Any]]
     browsers: dict[str, Client] = field(default_factory=dict)
 
@@ -61,14 +64,21 @@ class Place:
         item = self.items.get(what, NOWHERE)
         given = {
             "dashboard:cell": ["flow_1", {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]],
+            "dashboard:explain": ["attainment"],
+            "dashboard:scorecard-table": ["csv"],
+            "dashboard:explained-table": ["attainment", "bad", "csv"],
+            "dashboard:scorecard": [{"own": "flow_1"}.get(what, "nothing")],
+            "dashboard:facility-scorecard": [
+                {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            ],
+            "dashboard:explained": ["attainment", "bad"],
             # A chart is the reader's own or there is none of that name.
             "dashboard:flow-chart": [{"own": "latency"}.get(what, f"of-{subject}")],
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
-            "mfa_edit_webauthn": ["0"],
-            "mfa_remove_webauthn": ["0"],
+            **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
@@ -85,7 +95,8 @@ class Place:
             "admin:app_list": ["catalog"],
         }
         if name in PERSON_PAGES:
-            return [str(User.objects.get(username="gone").pk)]
+            return [{"own": str(User.objects.get(username="gone").pk),
+                     "other": str(User.objects.get(username="none").pk), "no": "0"}[what]]  # fmt: skip
         if name in ("accounts:audit-table", "accounts:review-table"):
             return ["csv"]
         if name == "accounts:decide-role":
@@ -94,13 +105,20 @@ class Place:
         return [item] if takes_item else given.get(name, [])
 
     def _query(self, name: str, what: str) -> str:
-        asks_for_one = name == "scorecards:scorecards" and what != "own"
+        if name == "dashboard:scorecard-chart":
+            place = {"own": "NORTH", "other": "SOUTH", "no": "NOPE"}[what]
+            return f"?chart=attainment&facility={place}"
+        asks_for_one = name in ASKED_OF_A_PLACE and what != "own"
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
 PERSON_PAGES = {
     "accounts:person", "accounts:access", "accounts:close-account", "accounts:reopen-account",
     "accounts:end-tokens", "accounts:sign-review", "accounts:password-link",
+}  # fmt: skip
+ASKED_OF_A_PLACE = {
+    "scorecards:scorecards", "dashboard:explain", "dashboard:explained",
+    "dashboard:explained-table", "dashboard:scorecard-table",
 }  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
@@ -112,6 +130,7 @@ OPERATED = {
     "telemetry:source": "source", "telemetry:source-switch": "source",
     "telemetry:key-issue": "source",
 }  # fmt: skip
+PASSKEY_PAGES = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
 
 
@@ -127,13 +146,14 @@ def settle(network: Network) -> Place:
     times = dict.fromkeys(("started_at", "last_active_at", "expire_date"), moment)
     owner = User.objects.create_user("elsewhere")
     Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
+    passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "theirs"})
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),
         "other": operated_at(network, SOUTH),
         "no": {"operation": NOWHERE, "batch": NOWHERE, "source": "nope", "key": ("nope", "src_0")},
     }
-    return Place(network, everybody, items, batch, operated)
+    return Place(network, everybody, items, batch, str(passkey.pk), operated)
 
 
 def operated_at(network: Network, place: int) -> dict[str, Any]:
@@ -185,6 +205,7 @@ def browser_of(who: str) -> Client:
     client = Client()
     if who != "anon":
         client.force_login(User.objects.get(username=who))
+        prove(client)
     return client
 
 

@@ -132,3 +132,16 @@ def test_who_is_not_signed_in_is_not_asked_but_sent_to_sign_in(later):
 def test_changes_of_second_factors_ask(later):
     for page in ("app/add", "app/remove", "passkeys/add", "recovery-codes"):
         assertTemplateUsed(later.get(f"/account/{page}/"), "accounts/confirm.html")
+
+
+def test_a_key_of_a_source_is_issued_after_a_question_that_keeps_the_form(later, settings, bea):
+    from django.contrib.auth.models import Group
+
+    from apps.telemetry.models import Source, SourceKey
+
+    bea.groups.set([Group.objects.get(name="administrator")])
+    Source.objects.create(code="ehr", name="EHR")
+    assert later.get("/sources/ehr/").status_code == 200
+    asked = later.post("/sources/ehr/keys/", {"label": "the new one"})
+    assertContains(asked, 'name="label" value="the new one"')
+    assert not SourceKey.objects.exists()

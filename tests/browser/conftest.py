@@ -112,8 +112,11 @@ def session_cookie(user: Any, url: str) -> Any:
     from django.conf import settings
     from django.test import Client
 
+    from tests.accounts.signing_in import prove
+
     client = Client()
     client.force_login(user)
+    prove(client)
     return {
         "name": settings.SESSION_COOKIE_NAME,
         "value": client.cookies[settings.SESSION_COOKIE_NAME].value,

@@ -13,15 +13,16 @@ from tests.dashboard.conftest import signed_in
 from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
-STATUS, BATCHES, PEOPLE, AUDIT = "/status/", "/batches/", "/people/", "/audit/"
+STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
+PEOPLE, AUDIT = "/people/", "/audit/"
 NAVIGATION = {
-    "revenue_cycle_analyst": [FLOW, QUARANTINE, BATCHES],
-    "rcm_supervisor": [FLOW, QUARANTINE, BATCHES],
-    "integration_engineer": [FLOW, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN],
-    "integration_lead": [FLOW, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "finance_approver": [FLOW, QUARANTINE, BATCHES],
-    "executive": [FLOW],
-    "compliance_auditor": [AUDIT, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN],
+    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES],
+    "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES],
+    "integration_engineer": [FLOW, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN],
+    "integration_lead": [FLOW, CARDS, QUARANTINE, BATCHES, STATUS, ADMIN],
+    "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES],
+    "executive": [CARDS, FLOW],
+    "compliance_auditor": [AUDIT, CARDS, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN],
     "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, STATUS],
 }
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}
@@ -103,8 +104,8 @@ def test_no_page_that_an_executive_opens_leads_to_an_item(as_eve, happened, netw
 def test_the_list_is_not_even_read_for_who_may_not_see_it(as_eve, happened, budget):
     happened(*stuck("s-1"))
     as_eve.get("/flow/flow_1/NORTH/")
-    # Session, person, permissions (own, of roles), facilities, figures.
-    with budget(6):
+    # Session, person, permissions (own, of roles), facilities, and what a scorecard reads.
+    with budget(11):
         as_eve.get("/flow/flow_1/NORTH/", headers={"HX-Request": "true"})
 
 

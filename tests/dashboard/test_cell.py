@@ -91,6 +91,6 @@ def test_a_swap_gets_the_part(as_bea, happened):
 def test_a_list_of_fifty_costs_what_a_list_of_one_costs(as_bea, happened, budget):
     happened(*(one for n in range(60) for one in stuck(f"s-{n}")))
     as_bea.get(CELL)
-    # Session, person, permissions (own, of roles), facilities, list, figures.
-    with budget(7):
+    # Session, person, permissions (own, of roles), facilities, list, and what a scorecard reads.
+    with budget(12):
         as_bea.get(CELL, headers={"HX-Request": "true"})

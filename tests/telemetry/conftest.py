@@ -79,10 +79,12 @@ def sam(network: Any, person: Any) -> Any:
 
 @pytest.fixture
 def signed_in() -> Callable[[Any], Client]:
+    from tests.accounts.signing_in import prove
+
     def sign_in(user: Any) -> Client:
         client = Client()
         client.force_login(user)
-        return client
+        return prove(client)
 
     return sign_in
 

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
-from apps.dashboard import glyphs, wording
+from apps.dashboard import figures, glyphs, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
 from apps.dashboard.looks import Look, Severity, look_of
@@ -89,6 +89,12 @@ def facility_scope(context: dict[str, Any], *, swapped: bool = False) -> dict[st
         "only": scope.sites[0] if len(scope.sites) == 1 else None,
         "swapped": swapped,
     }
+
+
+@register.simple_tag
+def number(text: str, metric: str, **where: str) -> SafeString:
+    """A figure that opens its explanation: `{% number "98.1" "attainment" workflow="charge" %}`."""
+    return figures.figure(text, metric, **where)
 
 
 @register.inclusion_tag("dashboard/_chart.html")

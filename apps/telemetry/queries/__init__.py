@@ -3,8 +3,10 @@
 from apps.telemetry.queries.batches import (
     BatchReport,
     BatchRow,
+    Dropped,
     Reader,
     batch_report,
+    duplicates_dropped,
     find_batch,
     latest_batches,
 )
@@ -33,6 +35,7 @@ from apps.telemetry.queries.sources import (
 __all__ = [
     "BatchReport",
     "BatchRow",
+    "Dropped",
     "Group",
     "Preview",
     "Reader",
@@ -41,6 +44,7 @@ __all__ = [
     "batch_report",
     "count_quarantined",
     "day_of",
+    "duplicates_dropped",
     "find_batch",
     "groups",
     "keys_of",

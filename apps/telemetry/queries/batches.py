@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from apps.core.db import fetch_all
+from apps.core.db import fetch_all, fetch_one
 from apps.telemetry.models import IngestBatch
 
 BATCH_REPORT = """
@@ -13,6 +13,21 @@ SELECT id, source_id, received_at, state, events, tests, stored, duplicates, con
        folded_at
   FROM telemetry_ingestbatch WHERE id = %(id)s
 """
+
+# The index ingest_batch_duplicates holds only batches that brought something again.
+DUPLICATES = """
+SELECT (SELECT COALESCE(sum(duplicates), 0)::bigint FROM telemetry_ingestbatch
+         WHERE duplicates > 0) AS number,
+       (SELECT received_at FROM telemetry_ingestbatch ORDER BY id LIMIT 1) AS since
+"""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Events that came again, and since when the journal knows."""
+
+    number: int
+    since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -154,3 +169,8 @@ def _moment_of(batch_id: UUID) -> datetime:
         return datetime.fromtimestamp((batch_id.int >> 80) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return datetime.max.replace(tzinfo=UTC)
+
+
+def duplicates_dropped() -> Dropped:
+    """How many events came again, of all sources, as far back as the journal is kept."""
+    return fetch_one(DUPLICATES, {}, row=Dropped)

@@ -10,11 +10,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.access import Denied, facilities_to_administer, needs
+from apps.accounts.confirm import confirmed_to_write
 from apps.catalog.snapshot import Facility as Place
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import render_page
 from apps.telemetry import queries
-from apps.telemetry.access import confirmed, covers_everything, person
+from apps.telemetry.access import covers_everything, person
 from apps.telemetry.forms import IssueForm, RevokeForm, RotateForm, SourceForm
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.services.keys import (
@@ -44,7 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@confirmed
+@confirmed_to_write
 def create(request: HttpRequest) -> HttpResponse:
     """A source without keys is in nobody's scope but that of who sees everything."""
     if not covers_everything(facilities_to_administer(request.user)):
@@ -66,7 +67,7 @@ def source(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_POST
 @needs("accounts.rotate_source_keys")
-@confirmed
+@confirmed_to_write
 def issue(request: HttpRequest, code: str) -> HttpResponse:
     """Answers with the key itself: it is shown on this page, and nowhere else, ever."""
     found = _find(request, code)
@@ -84,7 +85,7 @@ def issue(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@confirmed
+@confirmed_to_write
 def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     found, key = _find_key(request, code, prefix)
     form = RotateForm(request.POST or None)
@@ -110,7 +111,7 @@ def rotate(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("accounts.rotate_source_keys")
-@confirmed
+@confirmed_to_write
 def revoke(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
     found, key = _find_key(request, code, prefix)
     form = RevokeForm(request.POST or None)
@@ -125,7 +126,7 @@ def revoke(request: HttpRequest, code: str, prefix: str) -> HttpResponse:
 
 @require_POST
 @needs("accounts.rotate_source_keys")
-@confirmed
+@confirmed_to_write
 def switch(request: HttpRequest, code: str) -> HttpResponse:
     found = _find(request, code)
     active = request.POST.get("active") == "1"

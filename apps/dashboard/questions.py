@@ -1,0 +1,90 @@
+"""Which figure is asked about: its cells and its time, as an address says them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest
+
+from apps.catalog.snapshot import Facility, Snapshot, Workflow
+from apps.dashboard.scope import SITES, Scope
+from apps.scorecards.metrics import METRICS, Metric
+from apps.scorecards.parameters import read_window
+from apps.scorecards.tallies import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which figure, of which cells and when; understood, and within the reader's scope."""
+
+    metric: Metric
+    lines: Sequence[Workflow]
+    places: Sequence[Facility]
+    cells: Cells
+    where: Mapping[str, str]
+    zone: ZoneInfo
+    catalogue: Snapshot
+
+    @property
+    def subject(self) -> str:
+        """Of what and where: `Charge posting at Tamarack Ferry`."""
+        line = self.lines[0].name if self.where.get("workflow") else "All workflows"
+        if self.where.get("facility"):
+            return f"{line} at {self.places[0].name}"
+        number = sum(place.kind in SITES for place in self.places)
+        return f"{line} at {number} facilities"
+
+    @property
+    def period(self) -> str:
+        """The time it is about."""
+        if self.metric.is_standing:
+            return "now"
+        return f"{_moment(self.cells.window.start)} to {_moment(self.cells.window.end)}"
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """The same question about the same time, whenever it is asked again."""
+        if self.metric.is_standing:
+            return self.where
+        window = self.cells.window
+        return {**self.where, "from": _moment(window.start), "to": _moment(window.end)}
+
+
+def read_question(request: HttpRequest, scope: Scope, metric: str, *, now: datetime) -> Question:
+    """The question in an address. Elsewhere and nowhere are the same 404."""
+    known = METRICS.get(metric)
+    if known is None:
+        raise Http404
+    query = request.GET
+    lines, places = _lines(scope, query.get("workflow")), _places(scope, request)
+    window = read_window(query, now)
+    cells = Cells(
+        {place.id: place.time_zone for place in places}, [line.id for line in lines], window
+    )
+    where = {name: query[name] for name in ("workflow", "facility", "places") if query.get(name)}
+    zone = ZoneInfo(places[0].time_zone) if len(places) == 1 else scope.zone
+    return Question(known, lines, places, cells, where, zone, scope.catalogue)
+
+
+def _lines(scope: Scope, code: str | None) -> Sequence[Workflow]:
+    if not code:
+        return scope.catalogue.document.workflows
+    if code not in scope.catalogue.workflows:
+        raise Http404
+    return [scope.catalogue.workflows[code]]
+
+
+def _places(scope: Scope, request: HttpRequest) -> Sequence[Facility]:
+    """One place by itself, or a choice of places as on the page of the flow."""
+    code = request.GET.get("facility")
+    if not code:
+        return scope.choice(request.GET.get("places", "")).facilities
+    place = scope.catalogue.facilities.get(code)
+    if place is None or place.id not in scope.ids:
+        raise Http404
+    return [place]
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

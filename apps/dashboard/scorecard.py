@@ -1,0 +1,363 @@
+"""A scorecard: how well a promise is kept, by one workflow, at one facility, or by all."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from apps.catalog.snapshot import Facility, Workflow
+from apps.dashboard import figures, promised, scorecard_charts, wording
+from apps.dashboard.charts import Chart
+from apps.dashboard.heat import ENOUGH, Tone, tone_of
+from apps.dashboard.promised import Sentence
+from apps.dashboard.scope import columns
+from apps.dashboard.subjects import DEFAULT_SORT, PERIODS, Subject
+from apps.dashboard.tiles import Tile
+from apps.scorecards import budgets, cards, tallies
+from apps.scorecards.budgets import Budget
+from apps.scorecards.cards import BY_WORKFLOW, Age, Card, Day, Prior
+from apps.scorecards.metrics import METRICS
+from apps.scorecards.parts import AGES
+from apps.scorecards.tallies import Cells
+from apps.scorecards.windows import Window, window_between
+
+SPARK_DAYS = 14
+QUANTILES = (0.99, 0.95, 0.5)
+FILLS = ("f-mute", "f-warn", "f-warn", "f-bad", "f-bad")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. Figures are written out; `values` are what the table is sorted by."""
+
+    name: str
+    address: str
+    started: SafeString
+    share: SafeString
+    trend: Sequence[float | None]
+    objective: float | None
+    change: str
+    p95: SafeString
+    open: SafeString
+    oldest: str
+    amount: SafeString
+    tone: Tone
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the backlog's age: items to the left, dollars to the right."""
+
+    label: str
+    number: SafeString
+    items: int
+    dollars: str
+    amount: int
+    fill: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """The backlog by age, the oldest on top."""
+
+    steps: Sequence[Step]
+    most_items: int
+    most_amount: int
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """Everything a scorecard shows."""
+
+    tiles: Sequence[Tile]
+    promised: Sentence
+    charts: Sequence[Chart]
+    pyramid: Pyramid
+    rows: Sequence[Row]
+    tone: Tone
+    objective: float | None
+    facts: Sequence[tuple[str, SafeString]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read for one scorecard, all of one state of the database."""
+
+    now: Mapping[int | None, Card]
+    before: Mapping[int | None, Prior]
+    days: Sequence[Day]
+    ages: Sequence[Age]
+    budgets: Mapping[int, Budget]
+
+
+def scorecard(subject: Subject) -> Scorecard:
+    """The scorecard of a subject."""
+    with tallies.one_state():
+        found = _read(subject)
+    cells = subject.cells
+    line = subject.line.id if subject.line else None
+    said = promised.sentence(line, cells, subject.clock, subject.zone, now=subject.now)
+    whole = found.now[None]
+    return Scorecard(
+        _tiles(subject, found, said),
+        said,
+        charts(subject, found.days, whole, said),
+        _pyramid(found.ages, subject, said),
+        _sorted(_rows(subject, found), subject.sort),
+        tone_of(whole.due, whole.bad, said.objective),
+        said.objective,
+        _facts(subject, whole),
+    )
+
+
+def _facts(subject: Subject, whole: Card) -> list[tuple[str, SafeString]]:
+    """The figures that need no tile."""
+    overdue = subject.metric("overdue")
+    found = {
+        "started": ("Started", whole.started),
+        overdue: ("Overdue", whole.overdue),
+        "amount-at-risk": ("Dollars at risk", whole.amount_at_risk),
+    }
+    return [
+        (label, subject.figure(figures.shown(code, value), code))
+        for code, (label, value) in found.items()
+    ]
+
+
+def _read(subject: Subject) -> _Read:
+    cells, clock = subject.cells, subject.clock
+    number = PERIODS[subject.period][2]
+    metric = METRICS[subject.metric("budget")]
+    return _Read(
+        cards.cards(cells, clock, subject.key),
+        cards.prior(_before(cells, subject.now), clock, subject.key),
+        cards.days(cells, clock, subject.key, number=number, now=subject.now),
+        cards.ages(cells),
+        budgets.budgets(metric, cells, tallies.tallies(metric, cells), now=subject.now),
+    )
+
+
+def _before(cells: Cells, now: datetime) -> Cells:
+    """The same cells in the window of the same length before."""
+    window = cells.window
+    start = window.start - (window.end - window.start)
+    earlier = window_between(start, window.start, now=now)
+    return Cells(cells.zones, cells.workflow_ids, Window(earlier.start, earlier.end, is_live=False))
+
+
+def charts(subject: Subject, days: Sequence[Day], whole: Card, said: Sentence) -> list[Chart]:
+    """The charts of a scorecard, each with an address of its own."""
+    said_of = subject.where | {"window": subject.period, "clock": subject.clock.value}
+    address = f"{reverse('dashboard:scorecard-chart')}?{urlencode(said_of)}"
+    return [
+        scorecard_charts.attainment(days, said, address),
+        scorecard_charts.spread(whole, said, address),
+    ]
+
+
+def charts_of(subject: Subject) -> list[Chart]:
+    """The charts alone, for who asks for one."""
+    with tallies.one_state():
+        cells, clock = subject.cells, subject.clock
+        whole = cards.cards(cells, clock, subject.key)[None]
+        number = PERIODS[subject.period][2]
+        days = cards.days(cells, clock, subject.key, number=number, now=subject.now)
+    line = subject.line.id if subject.line else None
+    said = promised.sentence(line, cells, clock, subject.zone, now=subject.now)
+    return charts(subject, days, whole, said)
+
+
+def _tiles(subject: Subject, found: _Read, said: Sentence) -> list[Tile]:
+    whole, before = found.now[None], found.before[None]
+    quantiles = zip(("p99", "p95", "p50"), whole.quantiles(*QUANTILES),
+                    before.quantiles(*QUANTILES), QUANTILES, strict=True)  # fmt: skip
+    return [
+        _share_tile(subject, whole, said),
+        _budget_tile(subject, found),
+        *reversed([_quantile_tile(subject, whole, *one) for one in quantiles]),
+        _open_tile(subject, whole),
+    ]
+
+
+def _tile(subject: Subject, code: str, label: str, value: float | None, **more: Any) -> Tile:
+    text, _, unit = figures.shown(code, value).partition(wording.NARROW)
+    return Tile(
+        label, more.pop("mark", "") + text, more.pop("unit", unit),
+        address=subject.address(code), metric=code, **more,
+    )  # fmt: skip
+
+
+def _share_tile(subject: Subject, whole: Card, said: Sentence) -> Tile:
+    target = f"; target {wording.objective(said.objective)}" if said.objective else ""
+    foot = f"{wording.count(whole.good)} of {wording.count(whole.due)}" if whole.due else ""
+    is_missed = bool(said.objective and whole.due and whole.good < said.objective * whole.due)
+    return _tile(
+        subject, subject.metric("attainment"), f"Within SLA, {PERIODS[subject.period][0]}",
+        whole.attainment, unit="%" if whole.due else "", foot=(foot or "nothing was due") + target,
+        icon="alert-triangle" if is_missed else "",
+    )  # fmt: skip
+
+
+def _budget_tile(subject: Subject, found: _Read) -> Tile:
+    each = found.budgets.values()
+    allowed, late = sum(one.allowed for one in each), sum(one.late for one in each)
+    gone = scorecard_charts.gone_since(found.days, allowed, late) if late > allowed else None
+    foot = f"{wording.count(late)} late" + (f", gone since {gone.day} {gone:%b}" if gone else "")
+    return _tile(
+        subject, subject.metric("budget"), "Error budget left", allowed - late if each else None,
+        unit=f"of {wording.count(allowed)}" if each else "",
+        foot=foot if each else "nothing was due",
+    )  # fmt: skip
+
+
+def _quantile_tile(
+    subject: Subject, whole: Card, code: str, value: float | None, was: float | None, at: float
+) -> Tile:
+    foot = f"was {wording.latency(was)}" if was is not None else "no data before"
+    mark = "≥" if value is not None and whole.is_censored(at) else ""
+    return _tile(subject, subject.metric(code), code, value, foot=foot, mark=mark)
+
+
+def _open_tile(subject: Subject, whole: Card) -> Tile:
+    oldest = whole.oldest_at
+    age = f", oldest {wording.duration(subject.now - oldest)}" if oldest else ""
+    foot = f"{wording.brief_money(whole.amount_open)}{age}"
+    return _tile(subject, "open", "Backlog", whole.open, foot=foot)
+
+
+def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence) -> Pyramid:
+    by_step = {one.step: one for one in found}
+    steps = []
+    for number, part in enumerate(AGES):
+        of = by_step.get(number, Age(number, 0, 0))
+        text = wording.count(of.number)
+        steps.append(
+            Step(
+                part.name.removeprefix("open "),
+                subject.figure(text, part.code),
+                of.number,
+                wording.brief_money(of.amount),
+                of.amount,
+                FILLS[number],
+            )
+        )
+    limit = wording.duration(said.limit) if said.limit else ""
+    most = max((one.amount for one in steps), default=0), max(one.items for one in steps)
+    return Pyramid(steps[::-1], most[1], most[0], limit)
+
+
+def _rows(subject: Subject, found: _Read) -> list[Row]:
+    trends = _trends(subject, found.days)
+    return [
+        _row(subject, key, name, address, found, trends.get(key, []))
+        for key, name, address in _lines(subject, found)
+    ]
+
+
+def _lines(subject: Subject, found: _Read) -> list[tuple[int, str, str]]:
+    """What the table has a line for: what was ever used, and every active site."""
+    query = subject.query(sort=DEFAULT_SORT, by="")
+    if subject.key == BY_WORKFLOW:
+        return [
+            (one.id, one.name, _address_of(subject, one, subject.place) + query)
+            for one in subject.lines if one.id in found.now
+        ]  # fmt: skip
+    used = {key for key in found.now if key is not None}
+    return [
+        (one.id, one.name, _address_of(subject, subject.line, one) + query)
+        for one in columns(subject.places, used)
+    ]
+
+
+def _address_of(subject: Subject, line: Workflow | None, place: Facility | None) -> str:
+    if line and place:
+        return reverse("dashboard:cell", args=[line.code, place.code])
+    if line:
+        return reverse("dashboard:scorecard", args=[line.code])
+    assert place is not None  # noqa: S101  a line is of a workflow or a place
+    return reverse("dashboard:facility-scorecard", args=[place.code])
+
+
+def _row(
+    subject: Subject, key: int, name: str, address: str, found: _Read, trend: Sequence[float | None]
+) -> Row:
+    card = found.now.get(key) or NOTHING
+    before = found.before.get(key)
+    where = _code_of(subject, key)
+    objective = _objective(subject, key)
+    [p95] = card.quantiles(0.95)
+    mark = "≥" if p95 is not None and card.is_censored(0.95) else ""
+    oldest = card.oldest_at
+    change = _change(card, before)
+    tone = tone_of(card.due, card.bad, objective)
+
+    def figure(code: str, value: float | None, mark: str = "") -> SafeString:
+        return subject.figure(mark + figures.shown(code, value), code, **where)
+
+    return Row(
+        name, address, figure("started", card.started),
+        figure(subject.metric("attainment"), card.attainment), trend,
+        100 * objective if objective else None,
+        wording.points(change), figure(subject.metric("p95"), p95, mark),
+        figure("open", card.open), wording.duration(subject.now - oldest) if oldest else "",
+        figure("amount-open", card.amount_open), tone,
+        {
+            "name": name, "started": card.started, "attainment": card.attainment,
+            "change": change, "p95": p95, "open": card.open,
+            "oldest": -card.oldest if card.oldest else None, "amount": card.amount_open,
+            "status": card.bad / card.due if card.due else None,
+        },
+    )  # fmt: skip
+
+
+def _code_of(subject: Subject, key: int) -> dict[str, str]:
+    if subject.key == BY_WORKFLOW:
+        return {"workflow": next(one.code for one in subject.lines if one.id == key)}
+    return {"facility": next(one.code for one in subject.places if one.id == key)}
+
+
+def _objective(subject: Subject, key: int) -> float | None:
+    """The objective of a line: its own, or what most of its cells have."""
+    cells = subject.cells
+    own = (
+        Cells(cells.zones, [key], cells.window)
+        if subject.key == BY_WORKFLOW
+        else Cells({key: cells.zones[key]}, cells.workflow_ids, cells.window)
+    )
+    return promised.objective(own, subject.clock, now=subject.now)
+
+
+def _change(card: Card, before: Prior | None) -> float | None:
+    """Percentage points since the window before; where one of them is small there is none."""
+    if before is None or card.due < ENOUGH or before.due < ENOUGH:
+        return None
+    return 100 * (card.good / card.due - before.good / before.due)
+
+
+def _trends(subject: Subject, found: Sequence[Day]) -> Mapping[int, Sequence[float | None]]:
+    """Attainment of the last 14 days of every line; a day without due work is a gap."""
+    by_line: dict[int, dict[object, float]] = defaultdict(dict)
+    for one in found:
+        if one.good + one.bad:
+            by_line[one.key][one.day] = 100 * one.good / (one.good + one.bad)
+    last = max((one.day for one in found), default=subject.now.date())
+    days = [last - timedelta(days=back) for back in range(SPARK_DAYS - 1, -1, -1)]
+    return {key: [shares.get(day) for day in days] for key, shares in by_line.items()}
+
+
+NOTHING = Card(None, 0, 0, 0, 0, 0, "0", 0, 0, 0, 0, None)
+
+
+def _sorted(rows: Sequence[Row], sort: str) -> list[Row]:
+    """By a column, ascending or with a minus descending; what has no value comes last."""
+    by = sort.removeprefix("-")
+    known = [row for row in rows if row.values[by] is not None]
+    rest = [row for row in rows if row.values[by] is None]
+    return sorted(known, key=lambda row: row.values[by] or 0, reverse=sort.startswith("-")) + rest

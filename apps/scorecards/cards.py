@@ -1,0 +1,204 @@
+"""The figures of scorecards: a line for each workflow or facility, their whole, and their days.
+
+Sums are made in the database, histograms too; both clocks of a workflow are read the same way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from apps.core.db import fetch_all
+from apps.scorecards import histogram, queries
+from apps.scorecards.measures import written
+from apps.scorecards.metrics import Clock
+from apps.scorecards.tallies import Cells
+
+# What each clock counts, by the names a card has for it.
+COLUMNS: Mapping[Clock, Mapping[str, LiteralString]] = {
+    Clock.INTEGRATION: {
+        "good": "met", "bad": "breached", "excluded": "excluded", "latencies": "latencies",
+        "histogram": "latency_histogram", "overdue": "overdue",
+    },
+    Clock.BUSINESS: {
+        "good": "business_met", "bad": "business_breached", "excluded": "business_excluded",
+        "latencies": "business_latencies", "histogram": "business_latency_histogram",
+        "overdue": "business_overdue",
+    },
+}  # fmt: skip
+BY_WORKFLOW: LiteralString = "workflow_id"
+BY_FACILITY: LiteralString = "facility_id"
+
+CARDS = (
+    queries.FLOW  # noqa: S608  constants only
+    + queries.BACKLOG_NOW
+    + """card AS (
+    SELECT {key} AS key, started, {good} AS good, {bad} AS bad, {excluded} AS excluded,
+           {latencies} AS latencies, {histogram} AS histogram, open, {overdue} AS overdue,
+           amount_open, amount_at_risk, oldest
+      FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
+)
+SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)::bigint AS good,
+       COALESCE(sum(bad), 0)::bigint AS bad, COALESCE(sum(excluded), 0)::bigint AS excluded,
+       COALESCE(sum(latencies), 0)::bigint AS latencies,
+       COALESCE(sum(histogram), 0)::text AS histogram, COALESCE(sum(open), 0)::bigint AS open,
+       COALESCE(sum(overdue), 0)::bigint AS overdue,
+       COALESCE(sum(amount_open), 0)::bigint AS amount_open,
+       COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk, min(oldest)::float8 AS oldest
+  FROM card GROUP BY GROUPING SETS ((key), ())
+"""
+)
+PRIOR = (
+    queries.FLOW  # noqa: S608  constants only
+    + """card AS (
+    SELECT {key} AS key, started, {good} AS good, {bad} AS bad, {excluded} AS excluded,
+           {latencies} AS latencies, {histogram} AS histogram FROM flow
+)
+SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)::bigint AS good,
+       COALESCE(sum(bad), 0)::bigint AS bad, COALESCE(sum(excluded), 0)::bigint AS excluded,
+       COALESCE(sum(latencies), 0)::bigint AS latencies,
+       COALESCE(sum(histogram), 0)::text AS histogram
+  FROM card GROUP BY GROUPING SETS ((key), ())
+"""
+)
+# Each facility's own days, with what no compaction has taken up yet.
+DAYS = """
+WITH place AS (
+    SELECT * FROM unnest(%(facility_ids)s::integer[], %(zones)s::text[])
+                  AS place (facility_id, zone)
+), counted AS (
+    SELECT workflow_id, facility_id, bucket, {good} AS good, {bad} AS bad
+      FROM scorecards_rollup
+     WHERE grain = 3 AND bucket >= %(since)s AND workflow_id = ANY(%(workflow_ids)s)
+       AND facility_id = ANY(%(facility_ids)s)
+     UNION ALL
+    SELECT workflow_id, facility_id, bucket, {good}, {bad} FROM scorecards_quarterdelta
+     WHERE workflow_id = ANY(%(workflow_ids)s)
+     UNION ALL
+    SELECT workflow_id, facility_id, bucket, {good}, {bad} FROM scorecards_rollupdelta
+     WHERE workflow_id = ANY(%(workflow_ids)s)
+)
+SELECT {key} AS key, (bucket AT TIME ZONE zone)::date AS day,
+       COALESCE(sum(good), 0)::bigint AS good, COALESCE(sum(bad), 0)::bigint AS bad
+  FROM counted JOIN place USING (facility_id)
+ WHERE (bucket AT TIME ZONE zone)::date BETWEEN %(first)s AND %(last)s
+ GROUP BY 1, 2 HAVING sum(good) > 0 OR sum(bad) > 0
+"""
+# The backlog by age. The index transaction_open holds what is open, oldest first.
+AGES = """
+SELECT width_bucket(extract(epoch FROM now() - first_at), ARRAY[14400, 86400, 259200, 604800])
+           AS step,
+       count(*) AS number, COALESCE(sum(amount_minor), 0)::bigint AS amount
+  FROM telemetry_transaction
+ WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND state < 5
+ GROUP BY 1
+"""
+
+
+class Prior(msgspec.Struct, frozen=True, gc=False):
+    """What was judged and timed on one clock; of everything together where there is no key."""
+
+    key: int | None
+    started: int
+    good: int
+    bad: int
+    excluded: int
+    latencies: int
+    histogram: str
+
+    @property
+    def due(self) -> int:
+        """How many came due and count."""
+        return self.good + self.bad
+
+    @property
+    def attainment(self) -> float | None:
+        """Share that was in time; None, never 1, when nothing was due."""
+        return self.good / self.due if self.due else None
+
+    def quantiles(self, *fractions: float) -> list[float | None]:
+        """Latencies in milliseconds, highest fraction first."""
+        return histogram.tail_quantiles(self.histogram, self.latencies, fractions)
+
+
+class Card(Prior, frozen=True, gc=False):
+    """The same, and what stands open now."""
+
+    open: int
+    overdue: int
+    amount_open: int
+    amount_at_risk: int
+    oldest: float | None
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        """When the oldest that is open began."""
+        return None if self.oldest is None else datetime.fromtimestamp(self.oldest, UTC)
+
+    def is_censored(self, fraction: float) -> bool:
+        """Whether so many are late and still open that the quantile is only a lower bound."""
+        return self.overdue > (1 - fraction) * (self.latencies + self.overdue)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of one line, as its facilities count days."""
+
+    key: int
+    day: date
+    good: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """What has been open for about so long."""
+
+    step: int
+    number: int
+    amount: int
+
+
+def cards(cells: Cells, clock: Clock, key: LiteralString) -> Mapping[int | None, Card]:
+    """A card for each workflow or facility, and under None that of all."""
+    return {one.key: one for one in fetch_all(_stated(CARDS, clock, key), _params(cells), row=Card)}
+
+
+def prior(cells: Cells, clock: Clock, key: LiteralString) -> Mapping[int | None, Prior]:
+    """What was judged in a window that is over."""
+    found = fetch_all(_stated(PRIOR, clock, key), _params(cells), row=Prior)
+    return {one.key: one for one in found}
+
+
+def days(
+    cells: Cells, clock: Clock, key: LiteralString, *, number: int, now: datetime
+) -> list[Day]:
+    """The last so many days of every line; today is the last one, as far as it has come."""
+    columns = COLUMNS[clock]
+    last = max((now.astimezone(ZoneInfo(zone)).date() for zone in cells.zones.values()),
+               default=now.date())  # fmt: skip
+    params = cells.params | {
+        "zones": list(cells.zones.values()), "first": last - timedelta(days=number - 1),
+        "last": last, "since": now - timedelta(days=number + 1),
+    }  # fmt: skip
+    statement = DAYS.format(key=key, good=columns["good"], bad=columns["bad"])
+    return fetch_all(statement, params, row=Day)
+
+
+def ages(cells: Cells) -> list[Age]:
+    """The backlog in five steps of age, youngest first; steps without any are missing."""
+    return sorted(fetch_all(AGES, cells.params, row=Age), key=lambda one: one.step)
+
+
+def _stated(statement: LiteralString, clock: Clock, key: LiteralString) -> LiteralString:
+    columns = COLUMNS[clock]
+    names = ["started", *(columns[one] for one in
+                          ("good", "bad", "excluded", "latencies", "histogram"))]  # fmt: skip
+    return written(statement, names, key=key, **columns)
+
+
+def _params(cells: Cells) -> dict[str, Any]:
+    return queries.window_params(cells.zones, cells.workflow_ids, cells.window)
