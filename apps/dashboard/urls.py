@@ -5,7 +5,7 @@ from django.urls import path
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
 from apps.dashboard.views.cell import cell
-from apps.dashboard.views.downloads import cell_table, events_table, flow_table
+from apps.dashboard.views.downloads import cell_table, events_table, flow_chart_table, flow_table
 from apps.dashboard.views.explain import explain, explained, explained_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
@@ -48,6 +48,7 @@ urlpatterns = [
     path("transactions/<uuid:id>/events.<form:form>", events_table, name="events-table"),
     path("charts/flow/", flow_charts, name="flow-charts"),
     path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
+    path("charts/flow/<slug:name>.<form:form>", flow_chart_table, name="flow-chart-table"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",

@@ -21,6 +21,7 @@ from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
 from apps.scorecards import services as scorecards
+from apps.scorecards.pulse import refresh_pulse
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.signatures import forget_signatures
@@ -206,6 +207,7 @@ def maintain() -> None:
     partitions.maintain()
     sweep_silent()
     scorecards.take_snapshot()
+    refresh_pulse(now=now())
     forget_signatures()
     forget_quarantine()
     scorecards.drop_old_rollups()

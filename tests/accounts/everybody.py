@@ -77,6 +77,7 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "dashboard:flow-chart-table": [{"own": "latency"}.get(what, f"of-{subject}"), "csv"],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
             **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],
