@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
+from apps.dashboard.views import catalogue, changes
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.downloads import cell_table, events_table, flow_chart_table, flow_table
 from apps.dashboard.views.explain import explain, explained, explained_table
@@ -56,6 +57,27 @@ urlpatterns = [
         name="transaction-api",
     ),
     path("keys/", keys, name="keys"),
+    path("interfaces/", catalogue.interfaces, name="interfaces"),
+    path("catalogue/facilities/", catalogue.facilities, name="facilities"),
+    path("catalogue/facilities/<str:code>/", catalogue.facility, name="facility"),
+    path("catalogue/systems/", catalogue.systems, name="systems"),
+    path("catalogue/workflows/", catalogue.workflows, name="workflows"),
+    path("catalogue/workflows/<slug:code>/", catalogue.workflow, name="workflow"),
+    path(
+        "catalogue/workflows/<slug:code>/<slug:kind>/change/",
+        changes.target_change,
+        name="target-change",
+    ),
+    path("catalogue/alias/", changes.alias_new, name="alias-new"),
+    path("catalogue/alias/<int:pk>/remove/", changes.alias_remove, name="alias-remove"),
+    path("catalogue/changes/", changes.proposal_list, name="proposals"),
+    path("catalogue/changes/<int:pk>/", changes.proposal, name="proposal"),
+    path("catalogue/changes/<int:pk>/decide/", changes.proposal_decide, name="proposal-decide"),
+    path(
+        "catalogue/changes/<int:pk>/withdraw/",
+        changes.proposal_withdraw,
+        name="proposal-withdraw",
+    ),
     path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),

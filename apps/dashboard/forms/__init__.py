@@ -1,0 +1,5 @@
+"""Forms of the pages."""
+
+from apps.dashboard.forms.catalogue import AliasForm, DecisionForm, TargetForm
+
+__all__ = ["AliasForm", "DecisionForm", "TargetForm"]
