@@ -153,6 +153,9 @@ GET  dashboard:board               own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:cell                own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:cell                other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:cell                no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:flow-chart-table    own  200 200 200 200 200 200 200 403 403  302  302
+GET  dashboard:flow-chart-table    other 404 404 404 404 404 404 404 403 403 302  302
+GET  dashboard:flow-chart-table    no   404 404 404 404 404 404 404 403 403  302  302
 GET  dashboard:scorecards          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:scorecard           own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:scorecard           other 404 404 404 404 404 404 404 403 403 302  302
