@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpResponse
 from django.test import Client
 
@@ -25,6 +26,15 @@ def signed_in(user: User, **more) -> Client:
     user.set_password(PASSWORD)
     user.save()
     assert attempt(client, user.username).status_code == 302
+    return client
+
+
+def prove(client: Client) -> Client:
+    """As if this browser had signed in by password just now: sensitive acts ask nothing more."""
+    session = client.session
+    session["account_authentication_methods_user"] = session[SESSION_KEY]
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session.save()
     return client
 
 
