@@ -28,7 +28,7 @@
 
   // Charts of a page share an address, and what one of them had is there for the next. What is asked
   // for while nobody touches anything must not count as somebody at work.
-  const fetched = async ({ dataset: { figures, name } }, version) => {
+  const fetched = async ({ dataset: { figure: figures, name } }, version) => {
     if (answers.get(figures)?.[name]?.version !== version) {
       const answer = await fetch(figures, { headers: { "X-Poll": "1" } });
       if (!answer.ok) throw new Error(`figures: ${answer.status}`);
@@ -78,7 +78,7 @@
 
   // --- a part of the page came, or came again: new boxes wait to be seen, drawn ones to be changed
   const look = () => {
-    for (const box of document.querySelectorAll("[data-figures]")) {
+    for (const box of document.querySelectorAll("[data-figure]")) {
       if (drawn.get(box)?.version !== versionOf(box)) near.observe(box);
     }
   };
