@@ -86,7 +86,7 @@ def test_the_page_says_each_chart_in_words_and_leads_to_its_figure_and_its_table
 
 
 def test_other_pages_do_not_load_the_script_of_charts(as_bea):
-    assertNotContains(as_bea.get("/flow/flow_1/NORTH/"), "js/charts.js")
+    assertNotContains(as_bea.get("/quarantine/"), "js/charts.js")
 
 
 def test_a_figure_is_json_and_304_while_unchanged(as_bea, happened, time_machine):

@@ -306,8 +306,8 @@ def test_figures_of_the_page_and_of_the_api_are_the_same(as_bea, happened):
     happened(*done("a"), *stuck("b", hours_ago=5, facility=NORTH))
     [cell] = cells(as_bea.get(SCORECARDS)).values()
     tiles = {tile.label: tile.figure for tile in as_bea.get("/flow/").context["picture"].tiles}
-    assert tiles["Started"] == str(cell["started"])
-    assert tiles["Open"] == str(cell["open"])
+    assert tiles["Messages"] == str(cell["events"])
+    assert tiles["Backlog"] == str(cell["open"])
     assert tiles["Within SLA"] == f"{cell['attainment'] * 100:.1f}"
 
 

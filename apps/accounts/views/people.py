@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.accounts import queries, trail
 from apps.accounts.abilities import abilities
 from apps.accounts.access import needs
-from apps.accounts.confirm import recently_confirmed
+from apps.accounts.confirm import confirmed_to_write, recently_confirmed
 from apps.accounts.forms import AccessForm, FindPeopleForm, PersonForm
 from apps.accounts.models import RoleRequest, User
 from apps.accounts.roles import ROLES
@@ -202,36 +202,36 @@ def _act_on(
     return redirect("accounts:person", pk=pk)
 
 
-@needs(MANAGE)
-@recently_confirmed
 @require_POST
+@needs(MANAGE)
+@confirmed_to_write
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     by = reader(request)
     said = "The account is closed: sessions and tokens have ended."
     return _act_on(request, pk, lambda whom: people.close_account(whom, by=by), said)
 
 
-@needs(MANAGE)
-@recently_confirmed
 @require_POST
+@needs(MANAGE)
+@confirmed_to_write
 def reopen(request: HttpRequest, pk: int) -> HttpResponse:
     by = reader(request)
     said = "The account is open again. Tokens stay revoked."
     return _act_on(request, pk, lambda whom: people.reopen_account(whom, by=by), said)
 
 
-@needs(MANAGE)
-@recently_confirmed
 @require_POST
+@needs(MANAGE)
+@confirmed_to_write
 def end_tokens(request: HttpRequest, pk: int) -> HttpResponse:
     by = reader(request)
     said = "All tokens are revoked."
     return _act_on(request, pk, lambda whom: revoke_tokens(user=whom, by=by), said)
 
 
-@needs(MANAGE)
-@recently_confirmed
 @require_POST
+@needs(MANAGE)
+@confirmed_to_write
 def password_link(request: HttpRequest, pk: int) -> HttpResponse:
     """A link with which its owner sets a password; the only answer that holds it."""
     whom = get_object_or_404(User, pk=pk)
@@ -245,9 +245,9 @@ def password_link(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "accounts/password_link.html", context)
 
 
-@needs("accounts.confirm_roles")
-@recently_confirmed
 @require_POST
+@needs("accounts.confirm_roles")
+@confirmed_to_write
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Confirm or refuse what somebody else asked for; who asked withdraws it."""
     wish = get_object_or_404(RoleRequest.objects.select_related("person"), pk=pk)
