@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.utils.timezone import now
 
-from apps.telemetry.models import Quarantine, Transaction
+from apps.catalog.models import Facility
+from apps.telemetry.models import IngestBatch, Quarantine, Source, Transaction
 
 # Downloads take as long as they are; the administration is Django's own.
 OF_DOWNLOADS = {"form"}
@@ -14,11 +17,13 @@ NOT_OURS = "admin"
 
 def pages() -> Iterator[tuple[str, str]]:
     """Name and address of what may be looked at; no address where there is nothing to show."""
+    refuse_some()
     known = examples()
     for name, pattern in named():
         wanted = pattern.pattern.converters.keys()
         if not OF_DOWNLOADS & wanted:
-            yield name, _address(name, {key: known.get(key, "") for key in wanted})
+            given = {key: known.get(f"{name} {key}") or known.get(key, "") for key in wanted}
+            yield name, _address(name, given)
 
 
 def _address(name: str, given: dict[str, Any]) -> str:
@@ -32,15 +37,33 @@ def examples() -> dict[str, Any]:
     """What stands for each place of an address."""
     waiting = Transaction.objects.filter(state__lt=Transaction.State.COMPLETED)
     one = waiting.select_related("workflow", "facility").order_by("-first_at")[0]
-    refused = Quarantine.objects.order_by("pk").first()
+    batch = IngestBatch.objects.order_by("-pk").first()
     return {
         "workflow": one.workflow.code,
         "facility": one.facility.code,
         "correlation_id": one.correlation_id,
         "id": one.pk,
-        "pk": refused.pk if refused else "",
+        "code": Source.objects.order_by("code")[0].code,
         "name": "latency",
+        "telemetry:quarantined pk": Quarantine.objects.order_by("pk")[0].pk,
+        "telemetry:batch-page pk": batch.pk if batch else "",
     }
+
+
+def refuse_some(count: int = 500) -> None:
+    """The long history knows no refused events, and pages of them should not be empty."""
+    if Quarantine.objects.exists():
+        return
+    places = list(Facility.objects.values_list("pk", flat=True))
+    source = Source.objects.order_by("code")[0]
+    Quarantine.objects.bulk_create(
+        Quarantine(
+            id=UUID(f"01980000-0000-7000-8000-{number:012x}"), source=source, received_at=now(),
+            last_seen_at=now(), code="unknown_stage", message="Unknown stage",
+            view={"event": {"data": {}}}, facility_id=places[number % len(places)],
+        )
+        for number in range(count)
+    )  # fmt: skip
 
 
 def named(resolver: URLResolver | None = None, above: str = "") -> Iterator[tuple[str, URLPattern]]:

@@ -44,6 +44,7 @@ hypothesis_settings.load_profile("fixed")
 django.setup()
 
 from apps.catalog.snapshot import forget_snapshot  # noqa: E402
+from apps.telemetry.services.words import forget_noted_words  # noqa: E402
 
 
 def pytest_configure() -> None:
@@ -117,6 +118,7 @@ WITHOUT_MODELS = {
     "telemetry_eventkey",
     "telemetry_sourceclock",
     "telemetry_usedsignature",
+    "telemetry_senderword",
     "scorecards_rollupdelta",
     "scorecards_quarterdelta",
 }
@@ -145,8 +147,10 @@ def leave_nothing(request: pytest.FixtureRequest, django_db_blocker: Any) -> Ite
 
 @pytest.fixture(autouse=True)
 def look_at_the_catalogue_again() -> None:
-    """A process keeps its copy for a second; a test must not see that of the last one."""
+    """A process keeps its copy for a second, and words of senders for good; a test must not see
+    those of the last one."""
     forget_snapshot()
+    forget_noted_words()
 
 
 @pytest.fixture(scope="session")

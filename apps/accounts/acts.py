@@ -50,7 +50,6 @@ class Act(TextChoices):
     CHANGE_APPROVED = "change.approved", "approved a change as the second person"
     CHANGE_REFUSED = "change.refused", "refused a change as the second person"
     CHANGE_WITHDRAWN = "change.withdrawn", "withdrew a proposed change"
-    CHANGE_EXPIRED = "change.expired", "let a proposed change expire"
 
     EXPORT_DOWNLOADED = "export.downloaded", "downloaded a table"
     SEARCH_BY_IDENTIFIER = "search.by_identifier", "searched by an identifier"

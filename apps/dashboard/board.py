@@ -1,26 +1,15 @@
-"""The board of the flow page: tiles and heat table of the places and the window a reader chose."""
+"""The choices of window and places that pages share, and the tiles of a scorecard."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.http import HttpRequest
-from django.template.loader import render_to_string
-from django.urls import reverse
-from django.utils.safestring import SafeString
-
-from apps.catalog.snapshot import Facility, Workflow
-from apps.core.htmx import etag_of
 from apps.dashboard import wording
-from apps.dashboard.heat import LEGEND, Address, Board, Heat, Tone, heat, judge, p95
-from apps.dashboard.scope import Choice, Scope, columns
+from apps.dashboard.heat import p95
+from apps.dashboard.scope import Choice, Scope
 from apps.dashboard.tiles import Tile
-from apps.scorecards import queries
-from apps.scorecards.kept import Kept
-from apps.scorecards.objectives import objectives_at
 from apps.scorecards.queries import Glance
-from apps.scorecards.windows import HOUR, MINUTE, Window, floor, named_window
+from apps.scorecards.windows import Window
 
 WINDOWS = {
     "1h": ("1 h", "last hour"),
@@ -30,8 +19,6 @@ WINDOWS = {
     "90d": ("90 d", "last 90 days"),
 }
 DEFAULT_WINDOW = "24h"
-# How often a page that is left open asks whether something changed.
-SECONDS_BETWEEN = 1
 STALE_AFTER = timedelta(minutes=15)
 
 
@@ -53,94 +40,9 @@ class Selection:
         return f"?{urlencode(chosen)}" if chosen else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The board as written out, with what names it to those who ask again."""
-
-    picture: "Picture"
-    html: SafeString
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Everything the board shows."""
-
-    tiles: list[Tile]
-    heat: Heat
-    is_stale: bool
-    summary: str
-
-
 def selection(scope: Scope, *, window: str, places: str) -> Selection:
     """The choice in an address; what cannot be chosen falls back to the default."""
     return Selection(window if window in WINDOWS else DEFAULT_WINDOW, scope.choice(places))
-
-
-# Boards as they were last shown, a hundred kilobytes each.
-_boards: Kept[Shown] = Kept(24)
-
-
-def shown(request: HttpRequest, scope: Scope, chosen: Selection, *, now: datetime) -> Shown:
-    """The board of this minute; computed only when something it depends on has changed."""
-    state = queries.state()
-    is_stale = now - state.reach(now) > STALE_AFTER
-    name = (
-        (state.name, is_stale, floor(now, MINUTE), scope.catalogue.version, scope.ids),
-        (chosen.window, chosen.places.value, request.scheme, request.get_host()),
-    )
-    if kept := _boards.get(name):
-        return kept
-    made = picture(scope, chosen, is_stale=is_stale, now=now)
-    html = render_to_string("dashboard/_board.html", _told(made, chosen), request)
-    return _boards.put(name, Shown(made, html, etag_of(html.encode())))
-
-
-def _told(made: Picture, chosen: Selection) -> dict[str, object]:
-    """What the template needs."""
-    return {
-        "picture": made,
-        "chosen": chosen,
-        "legend": LEGEND,
-        "window_name": WINDOWS[chosen.window][1],
-        "seconds": SECONDS_BETWEEN,
-    }
-
-
-def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -> Picture:
-    """The board as of now."""
-    board = _board(scope, chosen, now)
-    table = heat(board, lambda place: scope.region(place).short_name)
-    window = named_window(chosen.window, end=None, now=now)
-    return Picture(tiles(board.cards.total, window, now), table, is_stale, _summary(table))
-
-
-def judged_cells(
-    scope: Scope, chosen: Selection, *, now: datetime
-) -> Iterator[tuple[Workflow, Facility, Glance, Tone]]:
-    """The cells of the heat table by workflow and place, with how each stands."""
-    board = _board(scope, chosen, now)
-    for line in board.workflows:
-        for site in board.sites:
-            if cell := board.cards.cells.get((line.id, site.id)):
-                yield line, site, cell, judge(board, (line.id, site.id))
-
-
-def _board(scope: Scope, chosen: Selection, now: datetime) -> Board:
-    """One statement for the figures and one for who is silent."""
-    window = named_window(chosen.window, end=None, now=now)
-    zones = {place.id: place.time_zone for place in chosen.places.facilities}
-    lines = scope.catalogue.document.workflows
-    cards = queries.glance(zones=zones, workflow_ids=[one.id for one in lines], window=window)
-    used = {facility for _, facility in cards.cells}
-    return Board(
-        cards,
-        objectives_at(now),
-        _silent(zones, now),
-        lines,
-        columns(chosen.places.facilities, used),
-        _address(chosen),
-    )
 
 
 def tiles(total: Glance, window: Window, now: datetime) -> list[Tile]:
@@ -172,31 +74,3 @@ def _overdue_tile(total: Glance) -> Tile:
 
 def _oldest(total: Glance, now: datetime) -> str:
     return f"oldest {wording.duration(now - total.oldest_at)}" if total.oldest_at else "none waits"
-
-
-def _silent(zones: dict[int, str], now: datetime) -> frozenset[tuple[int, int]]:
-    found = queries.silent_cells(facility_ids=list(zones), since=now - HOUR, now=now)
-    return frozenset((one.workflow_id, one.facility_id) for one in found)
-
-
-def _address(chosen: Selection) -> Address:
-    """Addresses of cells, put together from one: reversing hundreds of them would cost a page.
-
-    Nothing in them needs escaping, since codes are plain words (`catalog.validators`).
-    """
-    pattern = reverse("dashboard:cell", args=["WORKFLOW", "FACILITY"])
-    pattern += f"?window={chosen.window}" if chosen.window != DEFAULT_WINDOW else ""
-    head, rest = pattern.split("WORKFLOW")
-    middle, tail = rest.split("FACILITY")
-
-    def address(line: Workflow, site: Facility) -> str:
-        return f"{head}{line.code}{middle}{site.code}{tail}"
-
-    return address
-
-
-def _summary(table: Heat) -> str:
-    if not table.rows:
-        return ""
-    cells = "cell needs" if table.troubled == 1 else "cells need"
-    return f"{table.troubled} {cells} a look" if table.troubled else "Every cell is within target"

@@ -4,7 +4,7 @@ Everything a template would have to decide is decided here, once per cell, and w
 a page has hundreds, and a loop in a template would take longer than the database does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -46,7 +46,7 @@ MISSED = Tone("q4", Status.MISSED)
 FEW = Tone("few", Status.TOO_FEW)
 NONE_DUE = Tone("none", Status.NOTHING_DUE)
 SILENT = Tone("hs", Status.SILENT)
-NO_OBJECTIVE = Tone("q1", Status.NO_OBJECTIVE)
+NO_TARGET = Tone("free", Status.NO_TARGET)
 NEEDS_A_LOOK = (SLIPPING, AT_RISK, MISSED, SILENT)
 TROUBLED = (AT_RISK, MISSED, SILENT)
 # How much of the error budget the misses use up: half of it, all, once and a half, three times.
@@ -104,7 +104,8 @@ class Board:
 
     cards: Scorecards
     objectives: Objectives
-    silent: frozenset[tuple[int, int]]
+    # For how long, in words.
+    silent: Mapping[tuple[int, int], str]
     workflows: Sequence[Workflow]
     sites: Sequence[Facility]
     address: Address
@@ -130,7 +131,7 @@ def tone_of(due: int, late: int, objective: float | None) -> Tone:
     if due < ENOUGH:
         return FEW
     if objective is None:
-        return NO_OBJECTIVE
+        return NO_TARGET
     return _budget_tone(late / due, 1 - objective)
 
 
@@ -154,7 +155,7 @@ def _row(board: Board, line: Workflow) -> HeatRow:
     objective = _shared_objective(board, line)
     total = board.cards.workflows[line.id]
     judged = tone(total, objective)
-    cells, troubled = [SUM.format(judged.css, *_words(total, judged))], 0
+    cells, troubled = [SUM.format(judged.css, *_words(total, judged, ""))], 0
     for site in board.sites:
         markup, needs_a_look = _site_cell(board, line, site)
         cells.append(markup)
@@ -189,19 +190,27 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
     if cell is None:
         return UNUSED, False
     judged = judge(board, key)
-    words = _words(cell, judged)
+    words = _words(cell, judged, board.silent.get(key, ""))
     return LINK.format(judged.css, board.address(line, site), *words), judged in TROUBLED
 
 
-def _words(cell: Glance, judged: Tone) -> tuple[str, str, str, str]:
+def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str, str, str]:
     """Its title, figure, icon and the small line below."""
     speed, due, waiting = p95(cell), cell.due, cell.open
     return (
-        f"{judged.word}, {waiting} open, p95 {speed}, {due} due",
+        f"{judged.word}{silence and f' for {silence}'}, {waiting} open, p95 {speed}, {due} due",
         _figure(cell, judged),
         icon(judged.icon) if judged.icon else "",
-        f"n={due}" if judged is FEW else f"{waiting:,} · {speed}",
+        _small(cell, judged, speed, silence),
     )
+
+
+def _small(cell: Glance, judged: Tone, speed: str, silence: str) -> str:
+    if silence:
+        return silence
+    if judged is FEW:
+        return f"n={cell.due}"
+    return f"{cell.open:,} · {judged.word if judged is NO_TARGET else speed}"
 
 
 def _figure(cell: Glance, judged: Tone) -> str:

@@ -9,14 +9,23 @@ from zoneinfo import ZoneInfo
 from apps.catalog.snapshot import Snapshot
 from apps.dashboard import wording
 from apps.dashboard.looks import Look, Status
-from apps.dashboard.queries import PAGE, Mark, Receipt, farthest_stage
+from apps.dashboard.queries import PAGE, Mark, Receipt, Sibling, farthest_stage
 from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
 from apps.telemetry.models import AmountKind, Event, IngestBatch, Outcome, Transaction
+from apps.telemetry.search import Hit
+from apps.telemetry.services.searches import Recent
 
 BATCH_STATES = {
     IngestBatch.State.WAITING: Status.WAITING,
     IngestBatch.State.FOLDED: Status.COUNTED,
     IngestBatch.State.FAILED: Status.FAILED,
+}
+WAYS = {
+    "batch": "Batch",
+    "cell": "Name",
+    "correlation": "Correlation id",
+    "message": "Message id",
+    "transaction": "Transaction number",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,6 +46,26 @@ class TransactionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HitRow:
+    """A transaction that was searched, with what it was found by."""
+
+    row: TransactionRow
+    workflow: str
+    facility: str
+    found_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRow:
+    """A search that can be run again."""
+
+    token: str
+    label: str
+    found_by: str
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventRow:
     """An event in the order it occurred, with when we learned of it."""
 
@@ -49,17 +78,32 @@ class EventRow:
     attempt: int
     source: str
     error: str
+    standard: str
+    location: str
     event_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """A batch that brought events of this transaction."""
+    """A batch that brought events of this transaction, and how many of its events came again."""
 
     id: UUID
     source: str
     received: str
     events: int
+    duplicates: int
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingRow:
+    """Other business with the same number."""
+
+    id: UUID
+    workflow: str
+    facility: str
+    number: str
+    started: str
     look: Look
 
 
@@ -68,6 +112,23 @@ def transaction_rows(
 ) -> list[TransactionRow]:
     """One page of a cell's list."""
     return [_transaction_row(one, catalogue, zone, now) for one in found[:PAGE]]
+
+
+def hit_rows(found: Sequence[Hit], *, catalogue: Snapshot, now: datetime) -> list[HitRow]:
+    """Transactions of any cell, each in the time of its facility."""
+    return [_hit_row(hit, catalogue, now) for hit in found]
+
+
+def recent_rows(found: Sequence[Recent]) -> list[RecentRow]:
+    """What a person searched lately."""
+    return [
+        RecentRow(one.token, one.label, ways_in_words(one.found.split()), one.hits) for one in found
+    ]
+
+
+def ways_in_words(ways: Sequence[str]) -> str:
+    """Kinds of numbers as people say them."""
+    return ", ".join(WAYS.get(way, way.replace("_", " ").capitalize()) for way in ways)
 
 
 def next_mark(found: Sequence[Transaction]) -> str:
@@ -102,7 +163,25 @@ def receipt_rows(found: Sequence[Receipt], *, zone: ZoneInfo, now: datetime) -> 
             one.source,
             wording.clock_time(one.received_at, zone, now=now),
             one.events,
+            one.duplicates or 0,
             BATCH_STATES[IngestBatch.State(one.state)],
+        )
+        for one in found
+    ]
+
+
+def sibling_rows(
+    found: Sequence[Sibling], *, catalogue: Snapshot, zone: ZoneInfo, now: datetime
+) -> list[SiblingRow]:
+    """Other business of the same account, claim or the like."""
+    return [
+        SiblingRow(
+            one.id,
+            catalogue.workflows_by_id[one.workflow_id].short_name,
+            catalogue.facilities_by_id[one.facility_id].short_name,
+            f"{one.kind.replace('_', ' ').capitalize()} {one.masked}",
+            wording.clock_time(one.first_at, zone, now=now),
+            STATES[Transaction.State(one.state)],
         )
         for one in found
     ]
@@ -133,6 +212,17 @@ def _transaction_row(
     )
 
 
+def _hit_row(hit: Hit, catalogue: Snapshot, now: datetime) -> HitRow:
+    of = hit.transaction
+    place = catalogue.facilities_by_id[of.facility_id]
+    return HitRow(
+        _transaction_row(of, catalogue, ZoneInfo(place.time_zone), now),
+        catalogue.workflows_by_id[of.workflow_id].short_name,
+        place.short_name,
+        ways_in_words(hit.ways),
+    )
+
+
 def stage_name(of: Transaction, catalogue: Snapshot) -> str:
     """The farthest stage of a transaction, by name."""
     stage = farthest_stage(of, catalogue)
@@ -151,6 +241,8 @@ def _event_row(of: Event, catalogue: Snapshot, zone: ZoneInfo, now: datetime) ->
         look.word,
         of.attempt,
         of.source.name,
-        " ".join(filter(None, (of.error_standard, of.error_code, of.error_location))),
+        of.error_code or "",
+        of.error_standard or "",
+        of.error_location or "",
         of.event_id,
     )

@@ -71,7 +71,11 @@ class Status(Look, Enum):
     SILENT = "mute", "volume-off", "Silent"
     TOO_FEW = "mute", "circle", "Too few to judge"
     NOTHING_DUE = "mute", "circle", "Nothing due"
-    NO_OBJECTIVE = "mute", "circle", "No objective"
+
+    # What an error budget asks for.
+    PAGE = "bad", "flame", "Page"
+    TICKET = "warn", "ticket", "Ticket"
+    WATCH = "mute", "eye", "Watch"
 
     # Where work, keys and permissions are.
     WAITING = "info", "clock", "Waiting"

@@ -14,6 +14,7 @@ from apps.telemetry.models import BusinessKey, Event, Transaction
 PAGE = 50
 # More events than any real transaction has; beyond it the page says so.
 EVENTS_SHOWN = 500
+SIBLINGS_SHOWN, SIBLINGS_LOOKED_AT = 12, 200
 # A journal row's id is made a moment after its received_at.
 RECEIPT_SLACK = timedelta(seconds=2)
 
@@ -21,7 +22,7 @@ RECEIPT_SLACK = timedelta(seconds=2)
 # of receipt, and a row's id starts with its time, so each receipt is a short range of the primary
 # key. Journal days are dropped after a while; then nothing is found.
 RECEIPTS = """
-SELECT b.id, b.received_at, b.events, b.state, b.folded_at, s.name AS source
+SELECT b.id, b.received_at, b.events, b.duplicates, b.state, b.folded_at, s.name AS source
   FROM unnest(%(sources)s::integer[], %(moments)s::timestamptz[], %(lowest)s::uuid[],
               %(highest)s::uuid[]) AS receipt (source_id, at, lowest, highest)
   JOIN telemetry_ingestbatch b ON b.id >= receipt.lowest AND b.id <= receipt.highest
@@ -31,6 +32,40 @@ SELECT b.id, b.received_at, b.events, b.state, b.folded_at, s.name AS source
 """
 
 
+# Other business that carries one of its numbers, in scope, newest first. A number that thousands
+# carry (a batch of payments) is looked at only so far.
+SIBLINGS = """
+WITH own AS (
+    SELECT token, kind, masked FROM telemetry_businesskey WHERE transaction_id = %(id)s
+), other AS (
+    SELECT DISTINCT ON (b.transaction_id) b.transaction_id, own.kind, own.masked
+      FROM own
+     CROSS JOIN LATERAL (
+           SELECT transaction_id FROM telemetry_businesskey
+            WHERE token = own.token AND transaction_id <> %(id)s LIMIT %(looked_at)s) AS b
+     ORDER BY b.transaction_id, own.kind
+)
+SELECT t.id, t.workflow_id, t.facility_id, t.state, t.first_at, other.kind, other.masked
+  FROM other JOIN telemetry_transaction t ON t.id = other.transaction_id
+ WHERE t.facility_id = ANY(%(facilities)s)
+ ORDER BY t.first_at DESC, t.id
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Other business with the same number: which number, and how far it is."""
+
+    id: UUID
+    workflow_id: int
+    facility_id: int
+    state: int
+    first_at: datetime
+    kind: str
+    masked: str
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A batch in which events of a transaction arrived."""
@@ -38,6 +73,7 @@ class Receipt:
     id: UUID
     received_at: datetime
     events: int
+    duplicates: int | None
     state: int
     folded_at: datetime | None
     source: str
@@ -72,6 +108,17 @@ def all_events(of: Transaction) -> QuerySet[Event]:
 def business_keys(of: Transaction) -> list[BusinessKey]:
     """Its account, claim or remittance numbers, masked."""
     return list(BusinessKey.objects.filter(transaction_id=of.pk).order_by("kind", "masked"))
+
+
+def siblings(of: Transaction, *, facilities: Sequence[int]) -> list[Sibling]:
+    """Other business at these facilities with one of its numbers."""
+    params = {
+        "id": of.pk,
+        "facilities": list(facilities),
+        "looked_at": SIBLINGS_LOOKED_AT,
+        "limit": SIBLINGS_SHOWN,
+    }
+    return fetch_all(SIBLINGS, params, row=Sibling)
 
 
 def receipts(found: Sequence[Event]) -> list[Receipt]:

@@ -3,7 +3,7 @@
 import platform
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
@@ -80,7 +80,7 @@ def picture(*, now: datetime) -> Picture:
         *(_processes(status.sessions()) if server.tells_processes else [UNTOLD]),
         _compaction(work, now),
         _maintenance(work, now),
-        _partitions(max(partitions.existing_days(partitions.EVENTS), default=None), now),
+        _partitions(partitions.existing_days(partitions.EVENTS), now),
         _database(server),
         _broker(broker),
         _disk(*disk) if disk else Part("Disk", "ok", "Not told", "its data is kept elsewhere"),
@@ -182,10 +182,12 @@ def _maintenance(work: status.Work, now: datetime) -> Part:
     return Part(name, "warn", "Late", f"{fact}; neither beat nor sweeper does it")
 
 
-def _partitions(last: date | None, now: datetime) -> Part:
-    name = "Partitions"
+def _partitions(days: Collection[date], now: datetime) -> Part:
+    name, last = "Partitions", max(days, default=None)
     if last and last >= (now + DAYS_AHEAD).date():
-        return Part(name, "ok", "Made ahead", f"events up to {last:%d %b %Y} have their day")
+        ahead = (last - now.date()).days
+        fact = f"{ahead} days ahead, to {last:%d %b %Y}; events are kept from {min(days):%d %b %Y}"
+        return Part(name, "ok", "Made ahead", fact)
     return Part(name, "warn", "Short", "days are made when events come, which holds up a fold")
 
 

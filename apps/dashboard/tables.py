@@ -9,6 +9,7 @@ from django.conf import settings
 from apps.catalog.snapshot import Facility, Snapshot, Workflow
 from apps.core.exports import Column, Table, money
 from apps.dashboard import behind, board, listing, queries
+from apps.dashboard.flow.board import judged_cells
 from apps.dashboard.heat import Tone
 from apps.dashboard.questions import Question
 from apps.dashboard.scope import Scope
@@ -156,7 +157,7 @@ def cells(scope: Scope, chosen: board.Selection, *, now: datetime) -> Table[Judg
     ]
 
     def rows(most: int) -> Iterable[Judged]:
-        return list(board.judged_cells(scope, chosen, now=now))[:most]
+        return list(judged_cells(scope, chosen, now=now))[:most]
 
     return Table(f"flow {chosen.window}", "Flow health", columns, rows)
 

@@ -42,6 +42,11 @@ TICKS = 5
 WIDE_TICKS = 4
 LEAST_WIDTH = 0.7
 DAY = timedelta(days=1)
+# A pause between two systems is named from here on: in time, and in share of the axis.
+NAMED_PAUSE = timedelta(minutes=1)
+NAMED_SHARE = 8
+# More lanes than anybody reads; those in the middle are in the table of events.
+MOST_LANES = 60
 
 
 OUTCOMES = {
@@ -88,7 +93,8 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One event: where, what, its bar, the wait before it, and its result."""
+    """One event: where, what, its bar, the wait before it, and its result. `pause` names what a
+    system waited for another."""
 
     system: str
     system_name: str
@@ -99,6 +105,16 @@ class Lane:
     wait_from: str
     look: Look
     result: str
+    pause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a clock is due, as a line across the lanes."""
+
+    name: str
+    x: str
+    css: str
 
 
 Times = tuple[datetime | None, datetime | None, datetime | None]
@@ -121,7 +137,8 @@ class Timeline:
 
     ticks: Sequence[Tick]
     lanes: Sequence[Lane]
-    due: str
+    dues: Sequence[Due]
+    hidden: int
 
 
 def timeline(
@@ -130,10 +147,12 @@ def timeline(
     """The events of a transaction as lanes, and what it waits in when it is still open."""
     axis = _axis(of, now)
     lanes = list(_lanes(events, axis, catalogue))
+    hidden = max(len(lanes) - MOST_LANES, 0)
+    if hidden:
+        lanes[MOST_LANES // 2 : MOST_LANES // 2 + hidden] = [_left_out(hidden)]
     if of.is_open and events:
         lanes.append(_waiting(events[-1], axis, now))
-    due = f"{axis.at(of.due_at):.2f}%" if of.due_at and of.due_at <= axis.end else ""
-    return Timeline(_ticks(axis, zone), lanes, due)
+    return Timeline(_ticks(axis, zone), lanes, _dues(of, axis), hidden)
 
 
 def clocks(of: Transaction, names: dict[str, str], *, now: datetime) -> list[ClockView]:
@@ -190,11 +209,22 @@ def _clock_look(
     return Status.DUE.saying(f"Due in {wording.duration(due - now)}")
 
 
+def _dues(of: Transaction, axis: Axis) -> list[Due]:
+    """Both clocks, as far as their due times lie on the axis."""
+    found = (("integration", of.due_at, "due"), ("business", of.business_due_at, "due2"))
+    return [
+        Due(name, f"{axis.at(at):.2f}%", css)
+        for name, at, css in found
+        if at and axis.start <= at <= axis.end
+    ]
+
+
 def _axis(of: Transaction, now: datetime) -> Axis:
     end = max(of.last_at, now) if of.is_open else of.last_at
-    # The due line is worth some width, but must not squeeze what happened into a corner.
-    if of.due_at and end < of.due_at <= of.first_at + 2 * (end - of.first_at):
-        end = of.due_at
+    # A due line is worth some width, but must not squeeze what happened into a corner.
+    farthest = of.first_at + 2 * (end - of.first_at)
+    dues = [due for due in (of.due_at, of.business_due_at) if due and due <= farthest]
+    end = max(end, *dues) if dues else end
     length = max(end - of.first_at, timedelta(seconds=1))
     return Axis(of.first_at - length * 0.01, of.first_at + length * 1.03)
 
@@ -217,11 +247,14 @@ def _system(id: int | None, catalogue: Snapshot) -> System | None:
 def _lane(
     before: Event | None, event: Event, axis: Axis, stage: str, system: System | None
 ) -> Lane:
-    """Its bar reaches from the event before; a repeated attempt only waited until then."""
+    """Its bar reaches from the event before; a repeated attempt only waited until then, and so did
+    a system that the work took long to reach."""
     is_attempt = before is not None and before.stage_id == event.stage_id
     gap = event.occurred_at - before.occurred_at if before else None
     since = axis.at(before.occurred_at if before else event.occurred_at)
-    start = axis.at(event.occurred_at) if is_attempt else since
+    pause = _pause(gap, axis.at(event.occurred_at) - since, system) if not is_attempt else ""
+    waited = is_attempt or bool(pause)
+    start = axis.at(event.occurred_at) if waited else since
     width = max(axis.at(event.occurred_at) - start, LEAST_WIDTH)
     look = OUTCOMES[Outcome(event.outcome)]
     return Lane(
@@ -231,10 +264,23 @@ def _lane(
         is_attempt,
         f"{min(start, 100 - width):.2f}%",
         f"{width:.2f}%",
-        f"{since:.2f}%" if is_attempt else "",
+        f"{since:.2f}%" if waited else "",
         look,
         _result(event, look, gap),
+        pause,
     )
+
+
+def _pause(gap: timedelta | None, share: float, entered: System | None) -> str:
+    """What a long hand-over to another system is called; a short one, or none, is not."""
+    if gap is None or entered is None or gap < NAMED_PAUSE or share < NAMED_SHARE:
+        return ""
+    return f"waited {wording.duration(gap)} for {entered.name}"
+
+
+def _left_out(hidden: int) -> Lane:
+    label = f"{hidden} more events, all of them in the table below"
+    return Lane("", "", label, False, "0%", "0%", "", Status.ON_HOLD, "")
 
 
 def _result(event: Event, look: Look, gap: timedelta | None) -> str:

@@ -4,8 +4,9 @@ from django.urls import path
 
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
+from apps.dashboard.views import catalogue, changes
 from apps.dashboard.views.cell import cell
-from apps.dashboard.views.downloads import cell_table, events_table, flow_table
+from apps.dashboard.views.downloads import cell_table, events_table, flow_chart_table, flow_table
 from apps.dashboard.views.explain import explain, explained, explained_table
 from apps.dashboard.views.flow import flow, flow_board, flow_chart, flow_charts
 from apps.dashboard.views.home import home, keys, strip
@@ -16,6 +17,7 @@ from apps.dashboard.views.scorecards import (
     scorecards,
     workflow_scorecard,
 )
+from apps.dashboard.views.search import clear_searches, search, search_again
 from apps.dashboard.views.status import status
 from apps.dashboard.views.styleguide import styleguide
 from apps.dashboard.views.transaction import transaction
@@ -48,6 +50,7 @@ urlpatterns = [
     path("transactions/<uuid:id>/events.<form:form>", events_table, name="events-table"),
     path("charts/flow/", flow_charts, name="flow-charts"),
     path("charts/flow/<slug:name>/", flow_chart, name="flow-chart"),
+    path("charts/flow/<slug:name>.<form:form>", flow_chart_table, name="flow-chart-table"),
     path("transactions/<uuid:id>/", transaction, name="transaction"),
     path(
         "api/v1/transactions/<slug:workflow>/<path:correlation_id>",
@@ -55,6 +58,30 @@ urlpatterns = [
         name="transaction-api",
     ),
     path("keys/", keys, name="keys"),
+    path("search/", search, name="search"),
+    path("search/clear/", clear_searches, name="clear-searches"),
+    path("search/<str:token>/", search_again, name="search-again"),
+    path("interfaces/", catalogue.interfaces, name="interfaces"),
+    path("catalogue/facilities/", catalogue.facilities, name="facilities"),
+    path("catalogue/facilities/<str:code>/", catalogue.facility, name="facility"),
+    path("catalogue/systems/", catalogue.systems, name="systems"),
+    path("catalogue/workflows/", catalogue.workflows, name="workflows"),
+    path("catalogue/workflows/<slug:code>/", catalogue.workflow, name="workflow"),
+    path(
+        "catalogue/workflows/<slug:code>/<slug:kind>/change/",
+        changes.target_change,
+        name="target-change",
+    ),
+    path("catalogue/alias/", changes.alias_new, name="alias-new"),
+    path("catalogue/alias/<int:pk>/remove/", changes.alias_remove, name="alias-remove"),
+    path("catalogue/changes/", changes.proposal_list, name="proposals"),
+    path("catalogue/changes/<int:pk>/", changes.proposal, name="proposal"),
+    path("catalogue/changes/<int:pk>/decide/", changes.proposal_decide, name="proposal-decide"),
+    path(
+        "catalogue/changes/<int:pk>/withdraw/",
+        changes.proposal_withdraw,
+        name="proposal-withdraw",
+    ),
     path("styleguide/", styleguide, name="styleguide"),
     path("status/", status, name="status"),
     path("status/strip/", strip, name="strip"),

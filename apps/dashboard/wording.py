@@ -47,6 +47,16 @@ def objective(share: float) -> str:
     return f"{share * 100:.5f}".rstrip("0").rstrip(".")
 
 
+def threshold(measure: str, seconds: int) -> str:
+    """A limit as people say it, with the way it is counted."""
+    if measure == "time_of_day":
+        return f"by {seconds // 3600 % 24:02}:{seconds // 60 % 60:02} local time"
+    if measure == "business":
+        # A day of open hours would be anyone's guess.
+        return f"within {seconds / 3600:g}{NARROW}h of open hours"
+    return f"within {latency(seconds * 1000)}"
+
+
 def count(number: int) -> str:
     return f"{number:,}"
 

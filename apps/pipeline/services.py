@@ -22,8 +22,10 @@ from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
 from apps.scorecards import services as scorecards
+from apps.scorecards.pulse import refresh_pulse
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
+from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
 
 log = logging.getLogger(__name__)
@@ -207,12 +209,14 @@ def maintain() -> None:
     partitions.maintain()
     sweep_silent()
     scorecards.take_snapshot()
+    refresh_pulse(now=now())
     forget_signatures()
     forget_quarantine()
+    forget_searches()
     scorecards.drop_old_rollups()
     refresh_spans()
-    expire_requests()
     forget_ended_sessions()
+    expire_requests()
     audit.seal()
     audit.log_head()
     audit.verify_further()

@@ -103,6 +103,11 @@ class BacklogSnapshot(models.Model):
     under_3_days = models.IntegerField()
     under_7_days = models.IntegerField()
     over_7_days = models.IntegerField()
+    amount_under_4_hours = models.BigIntegerField(null=True)
+    amount_under_24_hours = models.BigIntegerField(null=True)
+    amount_under_3_days = models.BigIntegerField(null=True)
+    amount_under_7_days = models.BigIntegerField(null=True)
+    amount_over_7_days = models.BigIntegerField(null=True)
     oldest_at = models.DateTimeField()
 
     class Meta:
@@ -111,3 +116,21 @@ class BacklogSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.taken_at:%Y-%m-%d %H:%M}"
+
+
+class Pulse(models.Model):
+    """An hour of a place, all workflows together: what is usual is told from it."""
+
+    pk = models.CompositePrimaryKey("bucket", "facility_id")
+    bucket = models.DateTimeField()
+    facility = models.ForeignKey("catalog.Facility", models.DO_NOTHING, db_constraint=False)
+    events = models.BigIntegerField()
+    started = models.BigIntegerField()
+    settled = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "scorecards_pulse"
+
+    def __str__(self) -> str:
+        return f"{self.facility_id} at {self.bucket:%Y-%m-%d %H}"

@@ -137,19 +137,25 @@ SELECT date_bin('1 minute', occurred_at, 'epoch'), workflow_id, facility_id, cou
 
 TAKE_SNAPSHOT = """
 INSERT INTO scorecards_backlogsnapshot (taken_at, workflow_id, facility_id, open, overdue,
-    amount_open,
-       under_4_hours, under_24_hours, under_3_days, under_7_days, over_7_days, oldest_at)
+       amount_open, under_4_hours, under_24_hours, under_3_days, under_7_days, over_7_days,
+       amount_under_4_hours, amount_under_24_hours, amount_under_3_days, amount_under_7_days,
+       amount_over_7_days, oldest_at)
 SELECT date_bin('5 minutes', now(), 'epoch'), workflow_id, facility_id, count(*),
-       count(*) FILTER (WHERE sla = 2 AND stopped_at IS NULL), COALESCE(sum(amount_minor), 0),
-       count(*) FILTER (WHERE first_at > now() - interval '4 hours'),
-       count(*) FILTER (WHERE first_at <= now() - interval '4 hours'
-           AND first_at > now() - interval '24 hours'),
-       count(*) FILTER (WHERE first_at <= now() - interval '24 hours'
-           AND first_at > now() - interval '3 days'),
-       count(*) FILTER (WHERE first_at <= now() - interval '3 days'
-           AND first_at > now() - interval '7 days'),
-       count(*) FILTER (WHERE first_at <= now() - interval '7 days'), min(first_at)
-  FROM telemetry_transaction WHERE state < 5
+       count(*) FILTER (WHERE sla = 2 AND stopped_at IS NULL), sum(amount),
+       count(*) FILTER (WHERE age < interval '4 hours'),
+       count(*) FILTER (WHERE age >= interval '4 hours' AND age < interval '24 hours'),
+       count(*) FILTER (WHERE age >= interval '24 hours' AND age < interval '3 days'),
+       count(*) FILTER (WHERE age >= interval '3 days' AND age < interval '7 days'),
+       count(*) FILTER (WHERE age >= interval '7 days'),
+       sum(CASE WHEN age < interval '4 hours' THEN amount ELSE 0 END),
+       sum(CASE WHEN age >= interval '4 hours' AND age < interval '24 hours'
+                THEN amount ELSE 0 END),
+       sum(CASE WHEN age >= interval '24 hours' AND age < interval '3 days' THEN amount ELSE 0 END),
+       sum(CASE WHEN age >= interval '3 days' AND age < interval '7 days' THEN amount ELSE 0 END),
+       sum(CASE WHEN age >= interval '7 days' THEN amount ELSE 0 END), min(first_at)
+  FROM (SELECT workflow_id, facility_id, sla, stopped_at, first_at, now() - first_at AS age,
+               COALESCE(amount_minor, 0) AS amount
+          FROM telemetry_transaction WHERE state < 5) AS standing
  GROUP BY workflow_id, facility_id
     ON CONFLICT ON CONSTRAINT backlog_snapshot_once DO NOTHING
 """

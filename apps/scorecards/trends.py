@@ -83,6 +83,8 @@ def trend(
 ) -> list[Point]:
     """Every whole step the window touches, oldest first, those without anything too."""
     start, end = floor(window.start, step.length), ceil(window.end, step.length)
+    if start >= end:
+        return []
     params = {
         "grain": step.grain, "step": step.length, "start": start, "end": end,
         "facility_ids": list(zones), "workflow_ids": list(workflow_ids),

@@ -88,8 +88,8 @@ COPY_KEYS = "COPY fold_key FROM STDIN (NULL '')"
 # - What RETURNING gives back was not known before; everything else is a duplicate or a conflict.
 LET_IN = """
 WITH let_in AS (
-    INSERT INTO telemetry_eventkey (event_key, digest)
-    SELECT event_key, digest FROM fold_new ORDER BY event_key, ctid
+    INSERT INTO telemetry_eventkey (event_key, digest, transaction_id)
+    SELECT event_key, digest, transaction_id FROM fold_new ORDER BY event_key, ctid
         ON CONFLICT ON CONSTRAINT event_once DO NOTHING
     RETURNING event_key
 )

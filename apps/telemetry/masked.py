@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -74,10 +75,13 @@ def _said(item: Quarantine, name: str) -> str:
 
 def _add_alias(item: Quarantine) -> Step:
     name = _said(item, "facility")
+    system = item.source.system
+    query = urlencode({"alias": name, "system": system.code if system else ""})
     return Step(
         f"Tell the catalogue which facility “{name}” is." if name else "Name the facility.",
         "Every event refused for this name then goes on by itself, within seconds.",
-        "",
+        f"{reverse('dashboard:alias-new')}?{query}" if name else "",
+        "Add the alias",
     )
 
 
@@ -86,6 +90,8 @@ def _look_at_workflow(item: Quarantine) -> Step:
     return Step(
         f"Choose a code the catalogue knows instead of “{name}”, or add it there.",
         "Once the catalogue has it, every event like this goes on by itself.",
+        reverse("dashboard:workflows"),
+        "Workflows and stages",
     )
 
 
@@ -93,6 +99,8 @@ def _look_at_interfaces(item: Quarantine) -> Step:
     return Step(
         f"Choose an interface the catalogue knows instead of “{_said(item, 'interface')}”.",
         "Once the catalogue has it, every event like this goes on by itself.",
+        reverse("dashboard:interfaces"),
+        "Interfaces",
     )
 
 

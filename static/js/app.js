@@ -39,7 +39,7 @@
     if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
   });
 
-  // --- focus and scroll survive a swap: links are found again by where they lead
+  // --- focus, scroll, folds survive a swap
   const place = (element) =>
     element.id ? `#${CSS.escape(element.id)}` : element.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : null;
   body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -48,6 +48,7 @@
     const inside = focused && detail.target.contains(focused);
     kept = {
       focus: inside ? place(focused) : null,
+      open: all("details[id][open]", detail.target).map(({ id }) => id),
       scroll: all("[data-keep-scroll]").map((e) => [e.dataset.keepScroll, e.scrollLeft, e.scrollTop]),
     };
   });
@@ -56,6 +57,7 @@
     for (const [name, left, top] of kept.scroll) {
       find(`[data-keep-scroll="${name}"]`)?.scrollTo({ left, top, behavior: "instant" });
     }
+    for (const id of kept.open) find(`#${id}`)?.setAttribute("open", "");
     if (kept.focus) find(kept.focus)?.focus({ preventScroll: true });
     kept = null;
     announce(detail.requestConfig);
@@ -172,10 +174,10 @@
     }, { once: true });
   }, true);
 
-  // --- arrow keys walk the heat table
+  // --- arrow keys walk tables
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   document.addEventListener("keydown", (event) => {
-    const step = steps[event.key], cell = event.target.closest?.(".heat td");
+    const step = steps[event.key], cell = event.target.closest?.(".heat td, .picks th");
     const link = step && cell && !withModifier(event) && beyond(cell, step);
     if (link) { event.preventDefault(); link.focus(); }
   });

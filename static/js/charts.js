@@ -5,6 +5,7 @@
   const library = document.currentScript.dataset.library;
   const settings = { displayModeBar: false, showSendToCloud: false, displaylogo: false, responsive: true };
   const drawn = new WeakMap(); // the box of a chart -> its figure and version
+  const answers = new Map(); // an address -> the figures it had last, by name
   const waiting = new Set();
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
 
@@ -25,14 +26,15 @@
 
   const versionOf = (box) => box.closest("[data-figure-version]")?.dataset.figureVersion;
 
-  // What is asked for while nobody touches anything must not count as somebody at work.
-  const fetched = async (box) => {
-    const known = drawn.get(box);
-    const headers = { "X-Poll": "1", ...(known && { "If-None-Match": known.version }) };
-    const answer = await fetch(box.dataset.figure, { headers });
-    if (answer.status === 304) return known;
-    if (!answer.ok) throw new Error(`figure: ${answer.status}`);
-    return { figure: await answer.json(), version: answer.headers.get("ETag") };
+  // Charts of a page share an address, and what one of them had is there for the next. What is asked
+  // for while nobody touches anything must not count as somebody at work.
+  const fetched = async ({ dataset: { figure: figures, name } }, version) => {
+    if (answers.get(figures)?.[name]?.version !== version) {
+      const answer = await fetch(figures, { headers: { "X-Poll": "1" } });
+      if (!answer.ok) throw new Error(`figures: ${answer.status}`);
+      answers.set(figures, await answer.json());
+    }
+    return answers.get(figures)[name];
   };
 
   const paint = async (box) => {
@@ -43,7 +45,7 @@
 
   const draw = async (box) => {
     try {
-      drawn.set(box, await fetched(box));
+      drawn.set(box, await fetched(box, versionOf(box)));
       await paint(box);
       box.dataset.drawn = drawn.get(box).version;
     } catch (error) {

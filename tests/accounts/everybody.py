@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,16 @@ from django.utils.timezone import now
 from apps.accounts.models import ApiToken, Session, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
-from apps.catalog.models import Facility, FacilityAlias, Interface, SlaTarget, System, Team
-from apps.telemetry.models import Quarantine, QuarantineOperation, Source, SourceKey
+from apps.catalog.models import (
+    ChangeProposal,
+    Facility,
+    FacilityAlias,
+    Interface,
+    SlaTarget,
+    System,
+    Team,
+)
+from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
 from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
@@ -77,11 +86,14 @@ class Place:
             "dashboard:transaction": [address(self.network, subject).split("/")[2]],
             "dashboard:transaction-api": ["flow_1", subject],
             "telemetry:batch": [str(self.batch) if what == "other" else NOWHERE],
+            "dashboard:search-again": ["elsewhere" if what == "other" else "nobodys"],
+            "dashboard:flow-chart-table": [{"own": "latency"}.get(what, f"of-{subject}"), "csv"],
             "accounts:end-session": [ELSEWHERE.handle if what == "other" else subject],
             **{name: [self.passkey if what == "other" else "0"] for name in PASSKEY_PAGES},
             "account_reset_password_from_key": ["1", "nobodys-key"],
             **{name: [self.operated[what][kind]] for name, kind in OPERATED.items()},
             **{name: [*self.operated[what]["key"]] for name in KEY_PAGES},
+            "dashboard:target-change": [self.operated[what]["workflow"], "integration"],
             "dashboard:flow-table": ["csv"],
             "dashboard:cell-table": [
                 "flow_1",
@@ -112,13 +124,13 @@ class Place:
         return {"other": "?facility=SOUTH", "no": "?facility=NOPE"}[what] if asks_for_one else ""
 
 
-PERSON_PAGES = {
-    "accounts:person", "accounts:access", "accounts:close-account", "accounts:reopen-account",
-    "accounts:end-tokens", "accounts:sign-review", "accounts:password-link",
-}  # fmt: skip
 ASKED_OF_A_PLACE = {
     "scorecards:scorecards", "dashboard:explain", "dashboard:explained",
     "dashboard:explained-table", "dashboard:scorecard-table",
+}  # fmt: skip
+PERSON_PAGES = {
+    "accounts:person", "accounts:access", "accounts:close-account", "accounts:reopen-account",
+    "accounts:end-tokens", "accounts:sign-review", "accounts:password-link",
 }  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",
@@ -129,6 +141,9 @@ OPERATED = {
     "telemetry:batch-page": "batch", "telemetry:batch-fold": "batch",
     "telemetry:source": "source", "telemetry:source-switch": "source",
     "telemetry:key-issue": "source",
+    "dashboard:facility": "facility", "dashboard:workflow": "workflow",
+    "dashboard:alias-remove": "alias", "dashboard:proposal": "proposal",
+    "dashboard:proposal-decide": "proposal", "dashboard:proposal-withdraw": "proposal",
 }  # fmt: skip
 PASSKEY_PAGES = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
@@ -147,11 +162,23 @@ def settle(network: Network) -> Place:
     owner = User.objects.create_user("elsewhere")
     Session.objects.create(session_key=ELSEWHERE.session_key, user=owner, **times)
     passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "theirs"})
+    Search.objects.create(
+        token="elsewhere", user_id=owner.pk, at=moment, label="", found="", hits=0
+    )
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),
         "other": operated_at(network, SOUTH),
-        "no": {"operation": NOWHERE, "batch": NOWHERE, "source": "nope", "key": ("nope", "src_0")},
+        "no": {
+            "operation": NOWHERE,
+            "batch": NOWHERE,
+            "source": "nope",
+            "key": ("nope", "src_0"),
+            "facility": "NOPE",
+            "workflow": "nope",
+            "alias": 0,
+            "proposal": 0,
+        },
     }
     return Place(network, everybody, items, batch, str(passkey.pk), operated)
 
@@ -170,7 +197,21 @@ def operated_at(network: Network, place: int) -> dict[str, Any]:
         "batch": str(batch),
         "source": key.source.code,
         "key": (key.source.code, key.prefix),
+        "facility": facility.code,
+        # Everybody who may look at workflows sees all of them.
+        "workflow": "flow_1" if place == NORTH else "elsewhere",
+        **catalogued_at(facility),
     }
+
+
+def catalogued_at(facility: Facility) -> dict[str, int]:
+    """A name of one facility, and a change of it that somebody proposed."""
+    alias = FacilityAlias.objects.create(alias=f"name-of-{facility.code}", facility=facility)
+    proposal = ChangeProposal.objects.create(
+        kind="alias_added", facility=facility, alias="x", why="for the test",
+        proposed_by=User.objects.get(username="RS"), expires_at=now() + timedelta(days=1),
+    )  # fmt: skip
+    return {"alias": alias.pk, "proposal": proposal.pk}
 
 
 def quarantined(network: Network, place: int, number: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpResponse
 from django.test import Client
 
@@ -28,6 +29,15 @@ def signed_in(user: User, **more) -> Client:
     return client
 
 
+def prove(client: Client) -> Client:
+    """As if this browser had signed in by password just now: sensitive acts ask nothing more."""
+    session = client.session
+    session["account_authentication_methods_user"] = session[SESSION_KEY]
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session.save()
+    return client
+
+
 def with_app(user: User) -> Callable[[], str]:
     """Give somebody an authenticator app; returns what it shows. Each code is used once."""
     secret = generate_totp_secret()
@@ -41,12 +51,3 @@ def code_of(secret: str, *, periods: int = 0) -> str:
 
 def recovery_codes_of(user: User) -> list[str]:
     return RecoveryCodes.activate(user).generate_codes()
-
-
-def prove(client: Client) -> Client:
-    """As if who was signed in by force had just typed their password: nothing asks again."""
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
-    session["account_authentication_methods_user"] = session["_auth_user_id"]
-    session.save()
-    return client

@@ -47,7 +47,7 @@ def place(db, time_machine, monkeypatch) -> Place:
 
 def forget_answers() -> None:
     """What a process keeps would hide a difference."""
-    from apps.dashboard import board
+    from apps.dashboard.flow import board
 
     board._boards.clear()
     scorecards._etags.clear()

@@ -65,7 +65,7 @@ def test_focus_and_scroll_survive_ten_refreshes(busy, ivo, read):
         fold(busy, {"subject": f"new-{n}", "at": done("t", hours_ago=0.1)[0]["at"]})
         page.evaluate("htmx.trigger(document.body, 'refresh')")
         page.wait_for_function("n => document.querySelector('.tiles dd').textContent == n",
-                               arg=str(23 + n))  # fmt: skip
+                               arg=str(67 + n))  # fmt: skip
     assert page.evaluate("document.activeElement.getAttribute('href')") == "/flow/flow_1/NORTH/"
     assert scroller.evaluate("element => element.scrollLeft") == 30
 

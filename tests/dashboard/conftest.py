@@ -10,11 +10,13 @@ from django.test import Client
 @pytest.fixture(autouse=True)
 def forget_answers() -> None:
     """A test that is rolled back may leave the same state behind as the next one reaches."""
-    from apps.dashboard import board, flow_charts
-    from apps.scorecards import views
+    from apps.dashboard.flow import board, charts, compare
+    from apps.scorecards import burn, views
 
     board._boards.clear()
-    flow_charts._kept.clear()
+    for kept in (charts._kept, charts._older, compare._past, compare._beats):
+        kept.clear()
+    burn.forget_burns()
     views._etags.clear()
 
 

@@ -14,17 +14,21 @@ from tests.dashboard.test_templates import SPRITE
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
 STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
-PEOPLE, AUDIT = "/people/", "/audit/"
+PEOPLE, AUDIT, INTERFACES = "/people/", "/audit/", "/interfaces/"
 NAVIGATION = {
-    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES],
-    "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES],
-    "integration_engineer": [FLOW, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN],
-    "integration_lead": [FLOW, CARDS, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES],
+    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES, INTERFACES],
+    "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
+    "integration_engineer": [
+        FLOW, INTERFACES, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN,
+    ],
+    "integration_lead": [FLOW, CARDS, INTERFACES, QUARANTINE, BATCHES, STATUS, ADMIN],
+    "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
     "executive": [CARDS, FLOW],
-    "compliance_auditor": [AUDIT, CARDS, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN],
-    "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, STATUS],
-}
+    "compliance_auditor": [
+        AUDIT, CARDS, INTERFACES, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN,
+    ],
+    "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, INTERFACES, STATUS],
+}  # fmt: skip
 STAFF = {role for role, links in NAVIGATION.items() if ADMIN in links}
 
 

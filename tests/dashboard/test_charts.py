@@ -1,5 +1,6 @@
 """Charts: what is drawn is what is said, for both schemes, for those who may see it."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def test_a_figure_names_colours_by_their_variables_and_brings_no_looks_of_plotly
 def test_every_colour_of_a_figure_is_a_token_of_both_schemes():
     css = (settings.BASE_DIR / "static/css/throughline.css").read_text()
     source = (settings.BASE_DIR / "apps/dashboard/charts/figures.py").read_text()
-    for name in ("s1", "s4", "s5", *{"ink-2", "ink-3", "line", "line-2", "panel", "ink"}):
+    for name in ("ink", "ink-2", "ink-3", "line", "line-2", "panel"):
         assert css.count(f"--tl-{name}:") == 2, name
         assert name in source
 
@@ -79,7 +80,7 @@ def test_the_page_says_each_chart_in_words_and_leads_to_its_figure_and_its_table
     happened(*done("c-1", minutes=10))
     page = as_bea.get(FLOW)
     assertContains(page, "Half took")
-    assertContains(page, 'data-figure="/charts/flow/latency/?as=figure"')
+    assertContains(page, 'data-figure="/charts/flow/?as=figure" data-name="latency"')
     assertContains(page, '<a href="/charts/flow/latency/">Open the table</a>')
     assertContains(page, "vendor/plotly/plotly-basic.min.js")
 
@@ -93,7 +94,8 @@ def test_a_figure_is_json_and_304_while_unchanged(as_bea, happened, time_machine
     happened(*done("c-1"))
     first = as_bea.get(LATENCY, FIGURE)
     assert first.headers["Content-Type"] == "application/json"
-    assert [trace["name"] for trace in first.json()["data"]] == ["p50", "p95", "p99"]
+    drawn = first.json()["latency"]["figure"]
+    assert [trace["name"] for trace in drawn["data"]] == ["p50", "p95", "p99"]
     etag = first.headers["ETag"]
     again = as_bea.get(LATENCY, FIGURE, headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
@@ -105,17 +107,39 @@ def test_a_figure_is_json_and_304_while_unchanged(as_bea, happened, time_machine
 def test_the_page_names_the_version_of_the_figure_it_leads_to(as_bea, happened, time_machine):
     time_machine.move_to(timezone.now(), tick=False)
     happened(*done("c-1"))
-    [shown] = [one for one in as_bea.get(FLOW).context["charts"].charts if one.name == "latency"]
-    assert as_bea.get(LATENCY, FIGURE).headers["ETag"] == shown.version
+    [shown] = [one for one in as_bea.get(FLOW).context["trends"].charts if one.name == "latency"]
+    assert as_bea.get(LATENCY, FIGURE).json()["latency"]["version"] == shown.version
+    assert as_bea.get(CHARTS, FIGURE).json()["latency"]["version"] == shown.version
+
+
+def test_the_figures_of_a_page_come_in_one_answer_and_304_while_unchanged(
+    as_bea, happened, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    happened(*done("c-1"))
+    first = as_bea.get(CHARTS, FIGURE)
+    assert list(first.json()) == ["throughput", "latency"]
+    unchanged = {"If-None-Match": first.headers["ETag"]}
+    assert as_bea.get(CHARTS, FIGURE, headers=unchanged).status_code == 304
 
 
 def test_the_table_is_a_part_for_a_swap_and_a_page_for_everybody_else(as_bea, happened):
     happened(*done("c-1"))
     assertTemplateUsed(as_bea.get(LATENCY), "base.html")
     part = as_bea.get(LATENCY, headers={"HX-Request": "true"})
-    assert part.content.decode().lstrip().startswith('<div class="scroll" id="latency-table"')
+    assert part.content.decode().lstrip().startswith('<div id="latency-table"')
     unchanged = {"HX-Request": "true", "If-None-Match": part.headers["ETag"]}
     assert as_bea.get(LATENCY, headers=unchanged).status_code == 304
+
+
+def test_the_table_leaves_as_a_file_of_plain_values(as_bea, happened):
+    happened(*done("c-1", minutes=10))
+    part = as_bea.get(LATENCY, {"window": "1h"}, headers={"HX-Request": "true"})
+    assertContains(part, 'href="/charts/flow/latency.csv?window=1h"')
+    file = as_bea.get("/charts/flow/throughput.csv", {"window": "24h"})
+    rows = list(csv.reader(file.content.decode("utf-8-sig").splitlines()))
+    # A transaction of three events.
+    assert sum(int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()) == 3
 
 
 @pytest.mark.parametrize("path", [CHARTS, LATENCY])
@@ -146,7 +170,7 @@ def test_what_others_see_changes_nothing_in_my_charts(
 
     def told(client):
         parts = client.get(CHARTS, named, headers={"HX-Request": "true"})
-        charts = [one.name for one in parts.context["charts"].charts]
+        charts = [one.name for one in parts.context["trends"].charts]
         paths = [f"{CHARTS}{name}/" for name in charts]
         figures = [client.get(path, named | FIGURE).content for path in paths]
         tables = [client.get(path, named, headers={"HX-Request": "true"}) for path in paths]

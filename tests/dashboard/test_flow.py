@@ -142,8 +142,8 @@ def test_an_unchanged_board_is_304_and_a_changed_one_is_not(as_bea, happened, ti
 def test_each_window_shows_what_fell_into_it(as_bea, happened, window):
     happened(*done("recent", hours_ago=0.5), *done("older", hours_ago=30 * 24))
     response = as_bea.get(FLOW, {"window": window})
-    started = response.context["picture"].tiles[0].figure
-    assert started == ("2" if window == "90d" else "1")
+    messages = response.context["picture"].tiles[0].figure
+    assert messages == ("6" if window == "90d" else "3")
 
 
 @pytest.mark.parametrize("query", [{"window": "2h"}, {"window": ""}, {"places": "nowhere"}])
@@ -160,7 +160,7 @@ def test_choosing_places_leaves_the_others_out_of_every_figure(as_ivo, network, 
     everything = as_ivo.get(FLOW).context["picture"]
     hospitals = as_ivo.get(FLOW, {"places": "hospital"}).context["picture"]
 
-    assert [tiles.tiles[0].figure for tiles in (everything, hospitals)] == ["2", "1"]
+    assert [tiles.tiles[0].figure for tiles in (everything, hospitals)] == ["6", "3"]
     assert [site.code for site in hospitals.heat.sites] == ["NORTH"]
 
 

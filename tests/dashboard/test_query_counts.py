@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from apps.core.db import execute
 from apps.scorecards.verification import REVISE
 from apps.telemetry.models import Quarantine
-from tests.accounts.everybody import Place, settle
+from tests.accounts.everybody import NOWHERE, Place, settle
 from tests.accounts.pages import pages
 from tests.dashboard.cast import NORTH, done, fold, stuck
 
@@ -53,7 +53,7 @@ def grow(place: Place) -> None:
     fold(place.network, *told)
     Quarantine.objects.bulk_create(
         Quarantine(
-            id=UUID(int=100 + n), received_at=now(), last_seen_at=now(),
+            id=UUID(f"{NOWHERE[:-4]}{n + 256:04x}"), received_at=now(), last_seen_at=now(),
             source=place.network.source, code="unknown_stage", message="Unknown stage",
             facility=place.network.facilities[NORTH], view={"event": {"data": {}}},
         )

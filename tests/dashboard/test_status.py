@@ -114,9 +114,9 @@ def test_a_backlog_nobody_photographs_is_late():
 
 def test_days_without_a_partition_ahead_are_told(network):
     last = max(partitions.existing_days(partitions.EVENTS))
-    assert page._partitions(last, timezone.now()).word == "Made ahead"
-    assert page._partitions(last, timezone.now() + timedelta(days=30)).word == "Short"
-    assert page._partitions(None, timezone.now()).word == "Short"
+    assert page._partitions({last}, timezone.now()).word == "Made ahead"
+    assert page._partitions({last}, timezone.now() + timedelta(days=30)).word == "Short"
+    assert page._partitions(set(), timezone.now()).word == "Short"
 
 
 def test_a_table_that_is_locked_holds_nobody_up(network, as_ivo):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.template.loader import get_template
 from django.test import Client
 
 from apps.dashboard import vendoring
@@ -25,6 +26,11 @@ def test_no_style_script_or_handler_stands_in_a_page(path: Path):
     assert not re.search(r"\sstyle\s*=|<style|\son[a-z]+\s*=|hx-on|javascript:", text)
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
     assert not re.search(r"\|\s*safe\b|safeseq|autoescape off|hx-vals=.js:|inlineScriptNonce", text)
+
+
+@ours
+def test_every_tag_is_known_where_it_is_used(path: Path):
+    get_template(str(path.relative_to(settings.BASE_DIR / "templates")))
 
 
 @ours

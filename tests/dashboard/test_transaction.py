@@ -4,10 +4,14 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.asserts import assertContains, assertNotContains
 
-from tests.dashboard.cast import SOUTH, address, ago, done, fold, stuck
+from apps.dashboard.timeline import MOST_LANES
+from apps.telemetry.tokens import business_key
+from tests.dashboard.cast import NORTH, SOUTH, address, ago, done, fold, stuck
 
 
 def test_lanes_follow_the_order_of_events_with_attempts_and_waits(network, as_bea):
@@ -107,8 +111,8 @@ def test_many_events_cost_no_more_queries(network, as_bea, budget):
     fold(network, *done("d", hours_ago=4), *retries)
     as_bea.get(address(network, "d"))
     # Session, person, permissions (own, of roles), facilities, transaction, events, clocks, keys,
-    # batches.
-    with budget(10):
+    # batches, siblings.
+    with budget(11):
         as_bea.get(address(network, "d"), headers={"HX-Request": "true"})
 
 
@@ -183,3 +187,80 @@ def test_midnights_on_the_time_axis_say_which_day_begins(network, as_bea):
     ticks = as_bea.get(address(network, "t")).context["timeline"].ticks
     assert any(":" not in tick.label for tick in ticks)
     assert "00:00" not in [tick.label for tick in ticks]
+
+
+def test_due_times_of_both_clocks_lie_on_the_axis_and_are_named(network, as_bea):
+    first, *rest = done("d", hours_ago=300, minutes=60 * 60)
+    fold(network, first, first | {"rank": 2}, *rest)  # The business clock starts at the second.
+    response = as_bea.get(address(network, "d"))
+    assert {due.name for due in response.context["timeline"].dues} == {"integration", "business"}
+    assertContains(response, "integration clock due")
+    assertContains(response, "business clock due")
+
+
+def test_an_open_one_asks_again_and_is_unchanged_until_something_happens(network, as_bea):
+    fold(network, *stuck("s-1", hours_ago=30))
+    path = address(network, "s-1")
+    assertContains(as_bea.get(path), "data-poll")
+    first = as_bea.get(path, headers={"HX-Request": "true"})
+    again = {"HX-Request": "true", "If-None-Match": first.headers["ETag"]}
+    assert as_bea.get(path, headers=again).status_code in (200, 304)  # A minute may have passed.
+    fold(network, {"subject": "s-1", "rank": 4, "at": ago(minutes=1)})
+    changed = as_bea.get(path, headers=again)
+    assert changed.status_code == 200
+    assertNotContains(changed, "data-poll")
+
+
+def test_what_is_unchanged_costs_no_look_at_events(network, as_bea, monkeypatch):
+    from apps.dashboard.views import transaction as view
+
+    fold(network, *stuck("s-1", hours_ago=30))
+    monkeypatch.setattr(view, "floor", lambda *_: "the same minute")
+    first = as_bea.get(address(network, "s-1"), headers={"HX-Request": "true"})
+    headers = {"HX-Request": "true", "If-None-Match": first.headers["ETag"]}
+    with CaptureQueriesContext(connection) as asked:
+        assert as_bea.get(address(network, "s-1"), headers=headers).status_code == 304
+    assert not [one for one in asked if 'FROM "telemetry_event"' in one["sql"]]
+
+
+def test_other_business_with_the_same_number_is_linked_masked_and_in_scope(network, as_bea, as_ivo):
+    account = [business_key("account", "A-100200")]
+    for subject, place in (("mine", NORTH), ("ours", NORTH), ("theirs", SOUTH)):
+        first, *rest = done(subject, facility=place)
+        fold(network, first | {"business_keys": account}, *rest)
+    response = as_bea.get(address(network, "mine"))
+    assertContains(response, address(network, "ours"))
+    assertNotContains(response, address(network, "theirs"))
+    assertNotContains(response, "A-100200")
+    assertContains(as_ivo.get(address(network, "mine")), address(network, "theirs"))
+
+
+def test_the_native_error_is_folded_whole_and_can_be_copied(network, as_bea):
+    fold(network, *stuck("s-1"))
+    response = as_bea.get(address(network, "s-1"))
+    assertContains(response, '<dt>Location</dt><dd class="mono">line[3]</dd>', html=True)
+    assertContains(response, '<data id="error-3" hidden>erp NO_COSTCENTER line[3] ')
+
+
+def test_very_many_events_are_bounded_and_say_so(network, as_bea):
+    retries = [
+        {"subject": "d", "rank": 2, "attempt": n, "outcome": "retry", "at": ago(seconds=9000 - n)}
+        for n in range(1, 600)
+    ]
+    fold(network, *retries)
+    response = as_bea.get(address(network, "d"))
+    assert len(response.context["timeline"].lanes) <= MOST_LANES + 2
+    assertContains(response, "all of them in the table below")
+    assertContains(response, "the file has all of them")
+
+
+def test_without_an_amount_it_says_that_no_event_named_one(network, as_bea):
+    fold(network, *done("d"))
+    assertContains(as_bea.get(address(network, "d")), "no event named one")
+
+
+def test_links_and_the_correlation_id_can_be_copied(network, as_bea):
+    fold(network, *done("d"))
+    path = address(network, "d")
+    assertContains(as_bea.get(path), f'<data id="link" hidden>http://testserver{path}</data>')
+    assertContains(as_bea.get(path), '<dd class="mono" id="correlation">d</dd>')

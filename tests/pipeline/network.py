@@ -22,6 +22,7 @@ from apps.catalog.services.spans import WRITE_SPANS
 from apps.core.db import execute
 from apps.telemetry.canonical import CanonicalEvent, encode_journal, event_key, transaction_id
 from apps.telemetry.models import Source
+from apps.telemetry.services.words import note_words
 
 START = datetime(2026, 3, 6, 12, tzinfo=UTC)
 TARGET_CHANGE = START + timedelta(hours=3)
@@ -171,6 +172,7 @@ VALUES (%s, %s, %s, %s) RETURNING id
 
 def post(network: Network, *events: CanonicalEvent, scope: Sequence[int] | None = None) -> object:
     """Put events into the journal as one batch, as the ingest endpoint does; return its id."""
+    note_words(source_id=network.source.pk, events=events)
     with connection.cursor() as cursor:
         cursor.execute(JOURNAL, [network.source.pk, len(events), scope, encode_journal(events)])
         return cursor.fetchone()[0]

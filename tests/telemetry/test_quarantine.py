@@ -435,3 +435,38 @@ def test_a_session_does_not_write_through_the_api(signed_in, ivo, sender):
     answer = post(signed_in(ivo), refused(sender), "discard", {"reason": "because"})
 
     assert answer.status_code == 401
+
+
+def test_an_event_the_catalogue_mended_says_so_and_leads_to_its_transaction(
+    signed_in, ivo, sender, network
+):
+    item = refused(sender, data__stage="posted", data__facility="H-99")
+    FacilityAlias.objects.create(system=None, alias="H-99", facility=network.hospital)
+    forget_snapshot()
+    redrive_quarantine()
+
+    answer = signed_in(ivo).get(page(item))
+
+    assertContains(answer, "by the catalogue")
+    assertContains(answer, "Open the transaction")
+
+
+def test_what_was_given_up_by_mistake_is_taken_back(signed_in, ivo, sender):
+    item = refused(sender)
+    client = signed_in(ivo)
+    client.post(page(item, "discard"), {"reason": "A test system"})
+    assertContains(client.get(page(item)), "Take it back")
+
+    client.post(page(item, "reopen"))
+
+    item.refresh_from_db()
+    assert (item.state, item.reason, item.resolved_by) == ("open", "", None)
+
+
+def test_the_faulty_place_is_marked_and_the_next_step_is_prefilled(signed_in, ivo, sender):
+    item = refused(sender, data__stage="posted", data__facility="H-99")
+
+    answer = signed_in(ivo).get(page(item))
+
+    assertContains(answer, "<mark>    &quot;facility&quot;: &quot;H-99&quot;")
+    assertContains(answer, "/catalogue/alias/?alias=H-99")

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 from django.utils.html import escape
-from pytest_django.asserts import assertContains, assertNotContains
+from pytest_django.asserts import assertContains, assertNotContains, assertTemplateUsed
 
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.queries import source_reports
@@ -172,3 +172,111 @@ def test_counts_of_the_quarantine_are_of_ones_facilities(as_noor, keys, network)
 
     [report] = as_noor.get(PAGE).context["sources"]
     assert report.quarantined == 1
+
+
+# -- Keys on the page of a source ----------------------------------------------------------------
+
+SOURCE = "/sources/ehr/"
+ASKED = {"public": "src_abcdefgh", "expires": "90"}
+
+
+def test_a_key_is_shown_once_with_the_lines_to_send(signed_in, ivo, sender):
+    client = signed_in(ivo)
+
+    answer = client.post(f"{SOURCE}keys/", ASKED | {"sign": "on"})
+
+    assertContains(answer, "curl -sS http://testserver/api/v1/events")
+    assertContains(answer, "openssl dgst -sha256")
+    key = SourceKey.objects.get(prefix="src_abcdefgh")
+    assert (key.issued_by, key.require_signature) == (ivo, True)
+    bearer = answer.context["issued"].bearer
+    assertNotContains(client.get(SOURCE), bearer)
+    assert answer["Cache-Control"].startswith("max-age=0")
+
+
+def test_the_same_form_again_makes_no_second_key(signed_in, ivo, sender):
+    client = signed_in(ivo)
+    client.post(f"{SOURCE}keys/", ASKED)
+
+    again = client.post(f"{SOURCE}keys/", ASKED, follow=True)
+
+    assertContains(again, "This form was sent before")
+    assert SourceKey.objects.count() == 2
+
+
+def test_a_key_that_was_made_up_by_the_form_is_refused(signed_in, ivo, sender):
+    answer = signed_in(ivo).post(f"{SOURCE}keys/", {"public": "src_<script>"})
+
+    assertContains(answer, "this form is not one of ours")
+
+
+def test_a_rotated_key_goes_on_beside_its_follower_until_its_end(signed_in, ivo, sender):
+    old = SourceKey.objects.get()
+
+    answer = signed_in(ivo).post(
+        f"{SOURCE}keys/{old.prefix}/rotate/", {"public": "src_abcdefgh", "overlap": "24"}
+    )
+
+    new = Sender(answer.context["issued"].bearer)
+    assert (sender.post([event()]).status_code, new.post([event()]).status_code) == (202, 202)
+    old.refresh_from_db()
+    assert old.expires_at is not None
+    assert SourceKey.objects.get(prefix="src_abcdefgh").why == f"Follows {old.prefix}"
+
+
+def test_a_revoked_key_ends_at_once_and_says_why(signed_in, ivo, sender):
+    key = SourceKey.objects.get()
+    client, path = signed_in(ivo), f"{SOURCE}keys/{key.prefix}/revoke/"
+
+    assertContains(client.post(path, {"reason": "no"}), "at least 5 characters")
+    client.post(path, {"reason": "Found in a repository"})
+
+    assert sender.post([event()]).status_code == 401
+    assertContains(client.get(SOURCE), "Found in a repository")
+
+
+def test_who_sees_a_part_issues_keys_for_a_part_only(as_noor, keys, network):
+    asked = {"public": "src_abcdefgh"}
+
+    assertContains(as_noor.post("/sources/up/keys/", asked), "Tick the facilities")
+    wide = as_noor.post("/sources/up/keys/", asked | {"facilities": [network.south.code]})
+    assertContains(wide, "not one of the available choices")
+    as_noor.post("/sources/up/keys/", asked | {"facilities": [network.hospital.code]})
+    assert SourceKey.objects.get(prefix="src_abcdefgh").facility_ids == [network.hospital.pk]
+
+
+def test_a_new_source_sends_once_it_has_a_key(signed_in, ivo, network):
+    client = signed_in(ivo)
+
+    assertContains(client.post("/new-source/", {"code": "a b"}), "beginning with a letter")
+    made = client.post("/new-source/", {"code": "lab.1"})
+
+    assert made.url == "/sources/lab.1/"
+    assertContains(client.get(made.url), "No key yet")
+    assertContains(client.post("/new-source/", {"code": "lab.1"}), "of this code already")
+
+
+def test_switching_off_and_on(signed_in, ivo, sender):
+    client = signed_in(ivo)
+
+    client.post(f"{SOURCE}switch/", {"active": "0"})
+    assert sender.post([event()]).status_code == 401
+    client.post(f"{SOURCE}switch/", {"active": "1"})
+    assert sender.post([event()]).status_code == 202
+
+
+def test_rates_are_those_of_the_journal_and_of_what_was_counted(sender):
+    sender.post([event(), event(data__stage="nowhere")])
+
+    [fresh] = source_reports(facilities=(), everywhere=True)
+    assert (fresh.events, fresh.rejected, fresh.lately, fresh.rejected_share) == (1, 1, 1, 0.5)
+
+
+def test_a_session_that_was_not_confirmed_lately_is_asked_before_a_key_is_made(ivo, sender):
+    client = Client()
+    client.force_login(ivo)
+
+    asked = client.post(f"{SOURCE}keys/", ASKED)
+
+    assertTemplateUsed(asked, "accounts/confirm.html")
+    assert SourceKey.objects.count() == 1

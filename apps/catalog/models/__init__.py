@@ -7,6 +7,7 @@ from apps.catalog.models.calendars import (
     CalendarSpan,
 )
 from apps.catalog.models.places import Facility, FacilityAlias
+from apps.catalog.models.proposals import ChangeProposal
 from apps.catalog.models.records import CatalogVersion, SeedRecord
 from apps.catalog.models.systems import Interface, System, Team
 from apps.catalog.models.workflows import Clock, SlaTarget, Stage, Workflow
@@ -17,6 +18,7 @@ __all__ = [
     "CalendarHours",
     "CalendarSpan",
     "CatalogVersion",
+    "ChangeProposal",
     "Clock",
     "Facility",
     "FacilityAlias",

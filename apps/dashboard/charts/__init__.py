@@ -4,7 +4,7 @@ A page says everything a chart shows in words; the figure is drawn here only whe
 it, near the viewport (static/js/charts.js). docs/pages.md explains the choices.
 """
 
-from apps.dashboard.charts.answers import answer
+from apps.dashboard.charts.answers import answer, answer_figures
 from apps.dashboard.charts.chart import Chart, Column, Drawing, Key
 
-__all__ = ["Chart", "Column", "Drawing", "Key", "answer"]
+__all__ = ["Chart", "Column", "Drawing", "Key", "answer", "answer_figures"]

@@ -1,10 +1,12 @@
 """What a chart's own address answers: its figure as JSON, or its table."""
 
 import json
+from collections.abc import Sequence
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.core.htmx import render_page, unless_unchanged, wants_partial
+from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
 from apps.dashboard.charts.chart import Chart
 from apps.dashboard.charts.figures import plain
 from apps.scorecards.kept import Kept
@@ -20,19 +22,27 @@ def answer(request: HttpRequest, chart: Chart, *, page: str, back: str) -> HttpR
     `page` and `back` are the name and the address of the page the chart belongs to.
     """
     if request.GET.get("as") == "figure":
-        return _figure(request, chart)
+        return answer_figures(request, [chart])
     context = {"chart": chart, "page": page, "back": back}
     table = render_page(request, "dashboard/chart.html", "dashboard/_chart_table.html", context)
     return unless_unchanged(request, table) if wants_partial(request) else table
 
 
-def _figure(request: HttpRequest, chart: Chart) -> HttpResponse:
-    """The figure, drawn when nobody asked for the same one before; 304 draws nothing."""
-    version = chart.version
-    unchanged = unless_unchanged(request, HttpResponse(content_type="application/json"), version)
-    if unchanged.status_code == 200:
-        unchanged.content = _figures.get(version) or _figures.put(version, _encoded(chart))
-    return unchanged
+def answer_figures(request: HttpRequest, charts: Sequence[Chart]) -> HttpResponse:
+    """The figures of some charts by name, each with its version; 304 draws nothing."""
+    versions = [chart.version for chart in charts]
+    empty = HttpResponse(content_type="application/json")
+    answer = unless_unchanged(request, empty, etag_of(repr(versions).encode()))
+    if answer.status_code == HTTPStatus.OK:
+        answer.content = b"{" + b",".join(map(_figure, charts, versions)) + b"}"
+    return answer
+
+
+def _figure(chart: Chart, version: str) -> bytes:
+    """One of them, drawn when nobody asked for the same one before."""
+    drawn = _figures.get(version) or _figures.put(version, _encoded(chart))
+    head = f'{json.dumps(chart.name)}:{{"version":{json.dumps(version)},"figure":'
+    return head.encode() + drawn + b"}"
 
 
 def _encoded(chart: Chart) -> bytes:

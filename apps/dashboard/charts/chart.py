@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from operator import itemgetter
 from typing import Any
 
 from django.utils.safestring import SafeString
 
+from apps.core import exports
+from apps.core.exports import Table
 from apps.core.htmx import etag_of
 from apps.dashboard import wording
 
@@ -46,6 +49,10 @@ class Chart:
     # Where the table, and with `as=` the figure and the file are.
     address: str
     legend: Sequence[Key] = ()
+    # The name of the address of its table as a file, which takes the chart's name and a form.
+    download: str = ""
+    # Where the figures of all charts of a page are, which saves a request for each.
+    shared: str = ""
 
     @property
     def version(self) -> str:
@@ -54,14 +61,24 @@ class Chart:
         return etag_of(repr(drawn).encode())
 
     @property
-    def figure(self) -> str:
-        """The address of the figure."""
-        return f"{self.address}{'&' if '?' in self.address else '?'}as=figure"
+    def figures(self) -> str:
+        """The address of the figure, with its neighbours where they share one."""
+        address = self.shared or self.address
+        return f"{address}{'&' if '?' in address else '?'}as=figure"
 
     @property
     def table_rows(self) -> SafeString:
         """The rows in words, written out: a template loop over hundreds takes longer than they."""
         return SafeString("".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows))
+
+    @property
+    def exported(self) -> Table[Sequence[Any]]:
+        """The rows as they are, for a file."""
+        columns = [
+            exports.Column[Sequence[Any]](column.name, itemgetter(place))
+            for place, column in enumerate(self.columns)
+        ]
+        return Table(self.name, self.heading, columns, lambda most: self.rows[:most])
 
     def _cells(self, row: Sequence[Any]) -> str:
         return "".join(map(_cell, self.columns, row))

@@ -16,6 +16,12 @@ TIME_MARKS = {10: "10 ms", 100: "0.1 s", 1_000: "1 s", 10_000: "10 s", 60_000: "
               600_000: "10 min", 3_600_000: "1 h", 14_400_000: "4 h", 86_400_000: "1 d",
               604_800_000: "7 d"}  # fmt: skip
 
+# Hours with their day below where it changes, days alone.
+DATES = (
+    {"dtickrange": [None, 43_200_000], "value": "%H:%M\n%-d %b"},
+    {"dtickrange": [43_200_001, None], "value": "%-d %b"},
+)
+
 Figure = dict[str, Any]
 
 
@@ -59,7 +65,7 @@ def _layout(*, xaxis: Any = None, yaxis: Any = None, **more: Any) -> Figure:
             "bordercolor": "var(--tl-line-2)",
             "font": {"color": "var(--tl-ink)", "size": 12},
         },
-        "xaxis": _axis() | {"showgrid": False} | (xaxis or {}),
+        "xaxis": _axis() | {"showgrid": False, "tickformatstops": DATES} | (xaxis or {}),
         "yaxis": _axis() | {"nticks": 4} | (yaxis or {}),
         **more,
     }
@@ -92,6 +98,25 @@ def limit(value: float) -> dict[str, Any]:
         "type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": value, "y1": value,
         "line": {"color": "var(--tl-ink-3)", "dash": "dot", "width": 1},
     }  # fmt: skip
+
+
+def band_lines(
+    times: Sequence[str],
+    values: Sequence[float | None],
+    *,
+    lows: Sequence[float | None],
+    highs: Sequence[float | None],
+) -> Figure:
+    """Counts over the band that is usual; where none is known yet, the line alone."""
+    silent = {"hoverinfo": "skip", "line": {"width": 0}}
+    edges = [
+        line(times, highs, name="usual high", **silent),
+        line(times, lows, name="usual low", fill="tonexty", fillcolor="var(--tl-line-2)",
+             **silent),
+    ]  # fmt: skip
+    found = line(times, values, name="found", hovertemplate="%{y:,}<extra></extra>")
+    traces = [*edges, found] if any(high is not None for high in highs) else [found]
+    return figure(traces, yaxis={"rangemode": "tozero"})
 
 
 def latency_lines(

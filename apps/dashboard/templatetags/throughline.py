@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
+from apps.catalog.models import ChangeProposal, SlaTarget
 from apps.dashboard import figures, glyphs, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
@@ -111,6 +112,12 @@ def initials(user: User) -> str:
 
 
 @register.filter
+def who(user: User | None, nobody: str = "") -> str:
+    """A person by name, or what to say where it was nobody."""
+    return user.get_full_name() or user.username if user else nobody
+
+
+@register.filter
 def role(user: User) -> str:
     """What a person is here, in words."""
     return ", ".join(role_names(user)) or ("Superuser" if user.is_superuser else "No role yet")
@@ -179,3 +186,24 @@ def minus(number: int, other: int) -> int:
 def share_of(part: int, whole: int) -> int:
     """How many per cent, for the width of a bar."""
     return round(100 * part / whole) if whole else 100
+
+
+@register.simple_tag
+def lookup(names: dict[str, str], code: str) -> str:
+    """A code in words."""
+    return names.get(code, code)
+
+
+@register.filter
+def promise(target: SlaTarget | ChangeProposal) -> str:
+    """What is promised: `99 % within 4 h of open hours`."""
+    if target.clock is None or target.objective is None or target.threshold_seconds is None:
+        return ""
+    share = wording.objective(float(target.objective))
+    return f"{share} % {wording.threshold(target.clock.measure, target.threshold_seconds)}"
+
+
+@register.filter
+def share_or_nothing(share: float | None) -> str:
+    """An attainment; without anything due there is none."""
+    return wording.NOTHING if share is None else f"{wording.percent(share)} %"

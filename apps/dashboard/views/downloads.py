@@ -11,6 +11,7 @@ from apps.accounts.access import needs
 from apps.accounts.exports import EXPORT, Extent, download
 from apps.core.exports import Form
 from apps.dashboard import board, queries, tables
+from apps.dashboard.flow import charts
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.cell import line_and_place
 
@@ -26,6 +27,23 @@ def flow_table(request: HttpRequest, form: Form) -> HttpResponseBase:
     table = tables.cells(scope, chosen, now=now)
     places = [place.id for place in chosen.places.facilities]
     return download(request, table, form, Extent(places, board.WINDOWS[chosen.window][1], now))
+
+
+@require_safe
+@needs("accounts.view_scorecards", EXPORT)
+def flow_chart_table(request: HttpRequest, name: str, form: Form) -> HttpResponseBase:
+    """The rows behind one chart of the flow page."""
+    now, scope = timezone.now(), scope_of(request)
+    chosen = board.selection(
+        scope, window=request.GET.get("window", ""), places=request.GET.get("places", "")
+    )
+    trends, _ = charts.trends(scope, chosen, now=now)
+    chart = trends.named(name)
+    if chart is None:
+        raise Http404
+    places = [place.id for place in chosen.places.facilities]
+    extent = Extent(places, board.WINDOWS[chosen.window][1], now)
+    return download(request, chart.exported, form, extent)
 
 
 @require_safe

@@ -1,6 +1,7 @@
 """One transaction across systems."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,10 +12,15 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.access import needs
 from apps.catalog.models import Clock
-from apps.core.htmx import render_page
+from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
 from apps.dashboard import listing, queries, timeline
 from apps.dashboard.scope import Scope, scope_of
+from apps.scorecards.windows import MINUTE, floor
 from apps.telemetry.models import Transaction
+
+# How often a page that is left open asks whether something changed.
+SECONDS_BETWEEN = 5
+YOUNG, TICK = timedelta(minutes=10), timedelta(seconds=10)
 
 
 @require_safe
@@ -25,10 +31,25 @@ def transaction(request: HttpRequest, id: UUID) -> HttpResponse:
     found = queries.transaction(facilities=scope.ids, id=id)
     if found is None:
         raise Http404
-    context = _transaction(scope, found, now=timezone.now())
-    return render_page(
+    now = timezone.now()
+    version = _version(scope, found, now)
+    # Who watches asks again every few seconds; what is unchanged costs no more than the look at it.
+    unchanged = unless_unchanged(request, HttpResponse(), version)
+    if unchanged.status_code == HTTPStatus.NOT_MODIFIED:
+        return unchanged
+    context = _transaction(scope, found, now=now) | {"version": version}
+    response = render_page(
         request, "dashboard/transaction.html", "dashboard/_transaction.html", context
     )
+    return unless_unchanged(request, response, version) if wants_partial(request) else response
+
+
+def _version(scope: Scope, of: Transaction, now: datetime) -> str:
+    """What the page depends on. Ages of open ones count as well: by the minute, by seconds at
+    first."""
+    moment = floor(now, MINUTE if now - of.first_at > YOUNG else TICK) if of.is_open else None
+    facts = (of.pk, of.events, of.state, of.sla, of.business_sla, of.overdue_at, of.expired_at)
+    return etag_of(repr((facts, moment, scope.catalogue.version, scope.ids)).encode())
 
 
 def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str, Any]:
@@ -52,5 +73,9 @@ def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str
         "clocks": clocks,
         "events": listing.event_rows(events, catalogue=catalogue, zone=zone, now=now),
         "business_keys": queries.business_keys(found),
+        "siblings": listing.sibling_rows(
+            queries.siblings(found, facilities=scope.ids), catalogue=catalogue, zone=zone, now=now
+        ),
+        "seconds": SECONDS_BETWEEN,
         "receipts": listing.receipt_rows(queries.receipts(events), zone=zone, now=now),
     }

@@ -5,6 +5,7 @@ The tables are created by `sql/tables.sql` (partitions, generated columns); thes
 
 from apps.telemetry.models.facts import AmountKind, BusinessKey, Event, Outcome, Signal, Transaction
 from apps.telemetry.models.quarantine import Quarantine, QuarantineDay, QuarantineOperation
+from apps.telemetry.models.search import Search
 from apps.telemetry.models.sources import IngestBatch, Source, SourceKey, SourceQuarter
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Quarantine",
     "QuarantineDay",
     "QuarantineOperation",
+    "Search",
     "Signal",
     "Source",
     "SourceKey",

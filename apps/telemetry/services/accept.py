@@ -22,6 +22,7 @@ from apps.telemetry.refusals import Code, Refused, Rejection
 from apps.telemetry.resolve import Directory, is_test, resolve
 from apps.telemetry.services.clocks import note_clock
 from apps.telemetry.services.keys import Sender, touch_key
+from apps.telemetry.services.words import note_words
 from apps.telemetry.tokens import refused_digest
 from apps.telemetry.view import (
     content_of,
@@ -214,6 +215,7 @@ def _journal(
             version=names.version,
             signature=signature,
         )
+    note_words(source_id=sender.source_id, events=parted.events)
     params = {
         "key_id": sender.key_id,
         "events": len(parted.events),
@@ -236,6 +238,7 @@ def journal_in_full(
     signature: bytes | None = None,
 ) -> UUID | None:
     """One journal row with all that may come with it."""
+    note_words(source_id=source_id, events=events)
     params = {
         "source_id": source_id,
         "key_id": key_id,

@@ -1,0 +1,149 @@
+"""Changes of the catalogue by two people: one proposes, another approves or refuses."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from apps.catalog.models import ChangeProposal, Clock, Facility, FacilityAlias, System
+from apps.catalog.services.refusals import constraint_of
+from apps.catalog.services.targets import TargetChange, change_target
+
+LIVES_FOR = timedelta(days=14)
+# Where money is posted by what a name stands for, it takes two to change it.
+TAKES_TWO = (System.Kind.ERP, System.Kind.BANK)
+
+
+class NotYours(Exception):
+    """Whoever proposes a change does not decide it, and nobody else takes it back."""
+
+
+class AlreadyDecided(Exception):
+    """Somebody was faster, or its time is over."""
+
+
+class StartHasPassed(Exception):
+    """The start that was asked for lies behind; nothing begins in the past silently."""
+
+
+class NameTaken(Exception):
+    """The system calls another facility so."""
+
+
+def takes_two(system: System | None) -> bool:
+    """Whether a name of this system is changed by two people."""
+    return system is not None and system.kind in TAKES_TWO
+
+
+def propose_target(change: TargetChange, *, by: Any) -> ChangeProposal:
+    """Ask for a new version of a target."""
+    return ChangeProposal.objects.create(
+        kind=ChangeProposal.Kind.TARGET,
+        clock=change.clock,
+        facility=change.facility,
+        threshold_seconds=change.threshold_seconds,
+        objective=change.objective,
+        effective_from=change.effective_from,
+        why=change.why,
+        proposed_by=by,
+        expires_at=now() + LIVES_FOR,
+    )
+
+
+def propose_alias(
+    kind: ChangeProposal.Kind, alias: FacilityAlias, *, why: str, by: Any
+) -> ChangeProposal:
+    """Ask for a name to be added or removed."""
+    return ChangeProposal.objects.create(
+        kind=kind,
+        facility=alias.facility,
+        system=alias.system,
+        alias=alias.alias,
+        why=why,
+        proposed_by=by,
+        expires_at=now() + LIVES_FOR,
+    )
+
+
+def add_alias(facility: Facility, *, system: System | None, alias: str) -> FacilityAlias:
+    """A name for a facility; what was refused for it goes on by itself."""
+    try:
+        with transaction.atomic():
+            return FacilityAlias.objects.create(facility=facility, system=system, alias=alias)
+    except IntegrityError as error:
+        if constraint_of(error) == "facilityalias_once":
+            raise NameTaken from error
+        raise
+
+
+@transaction.atomic
+def approve(proposal: ChangeProposal, *, by: Any, note: str = "") -> None:
+    """As the second person: what was asked for happens, or nothing does."""
+    if proposal.is_late(now()):
+        raise StartHasPassed
+    _decide(proposal, ChangeProposal.State.APPROVED, by, note)
+    APPLY[proposal.kind](proposal)
+
+
+def refuse(proposal: ChangeProposal, *, by: Any, note: str) -> None:
+    """As the second person: it stays as it is."""
+    _decide(proposal, ChangeProposal.State.REFUSED, by, note)
+
+
+def withdraw(proposal: ChangeProposal, *, by: Any) -> None:
+    """Take one's own proposal back."""
+    if proposal.proposed_by_id != by.pk:
+        raise NotYours
+    _close(proposal, ChangeProposal.State.WITHDRAWN, by, "")
+
+
+def _decide(proposal: ChangeProposal, state: ChangeProposal.State, by: Any, note: str) -> None:
+    if proposal.proposed_by_id == by.pk:
+        raise NotYours
+    _close(proposal, state, by, note)
+
+
+def _close(proposal: ChangeProposal, state: ChangeProposal.State, by: Any, note: str) -> None:
+    """The WHERE clause decides who wins a race."""
+    undecided = ChangeProposal.objects.filter(
+        pk=proposal.pk, state=ChangeProposal.State.PROPOSED, expires_at__gt=Now()
+    )
+    if not undecided.update(state=state, decided_by=by, decided_at=Now(), note=note):
+        raise AlreadyDecided
+
+
+def _change_target(proposal: ChangeProposal) -> None:
+    change_target(
+        TargetChange(
+            clock=cast(Clock, proposal.clock),
+            facility=proposal.facility,
+            threshold_seconds=cast(int, proposal.threshold_seconds),
+            objective=cast(Decimal, proposal.objective),
+            effective_from=proposal.effective_from,
+            why=proposal.why,
+        ),
+        by=proposal.proposed_by,
+    )
+
+
+def _add_alias(proposal: ChangeProposal) -> None:
+    place = cast(Facility, proposal.facility)
+    add_alias(place, system=proposal.system, alias=proposal.alias)
+
+
+def _remove_alias(proposal: ChangeProposal) -> None:
+    FacilityAlias.objects.filter(
+        facility=proposal.facility, system=proposal.system, alias=proposal.alias
+    ).delete()
+
+
+# The constraint changeproposal_says_what keeps what each needs.
+APPLY: dict[str, Callable[[ChangeProposal], None]] = {
+    ChangeProposal.Kind.TARGET: _change_target,
+    ChangeProposal.Kind.ALIAS_ADDED: _add_alias,
+    ChangeProposal.Kind.ALIAS_REMOVED: _remove_alias,
+}
