@@ -55,7 +55,7 @@ SELECT u.id, u.username, u.first_name, u.last_name, u.is_active, u.is_superuser,
  LIMIT %(limit)s OFFSET %(skip)s
 """
 
-# Who gave what and when, as the trail tells it. Index: audit_about.
+# Who gave what and when, as the trail tells it. Index: audit_given.
 GIVEN = """
 SELECT DISTINCT ON (object, act, what) object, act, what, actor, at
   FROM (SELECT object, act, actor, at, coalesce(facts ->> 'role', facts ->> 'facility') AS what
