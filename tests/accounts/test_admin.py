@@ -8,6 +8,8 @@ from apps.accounts.models import ApiToken, User
 from apps.accounts.services import issue_token
 from tests.accounts.conftest import person
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ada(network) -> User:

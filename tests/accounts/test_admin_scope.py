@@ -11,6 +11,8 @@ from apps.accounts.models import User
 from apps.catalog.models import FacilityAlias, SlaTarget
 from tests.accounts.conftest import person
 
+pytestmark = pytest.mark.slow
+
 FACILITIES = "/admin/catalog/facility/"
 ALIASES = "/admin/catalog/facilityalias/"
 TARGETS = "/admin/catalog/slatarget/"

@@ -11,6 +11,8 @@ from apps.accounts.models import AccessReview, RoleRequest, User
 from apps.accounts.services import access, issue_token
 from tests.accounts.conftest import person
 
+pytestmark = pytest.mark.slow
+
 AD, CA, FA, RA, EX = (
     "administrator", "compliance_auditor", "finance_approver", "revenue_cycle_analyst", "executive",
 )  # fmt: skip

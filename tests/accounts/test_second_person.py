@@ -20,6 +20,8 @@ from apps.accounts.services import access, issue_token, people, reviews
 from apps.accounts.services.access import Access, NotAllowed, Toxic
 from tests.accounts.conftest import person
 
+pytestmark = pytest.mark.slow
+
 WHY = "Asked for by the board"
 RA, RS, IE, IL, FA, EX, CA, AD = ROLES
 

@@ -16,6 +16,8 @@ from apps.accounts.confirm import recently_confirmed
 from apps.accounts.models import AuditEvent
 from tests.accounts.signing_in import PASSWORD, signed_in, with_app
 
+pytestmark = pytest.mark.slow
+
 done: list[dict] = []
 
 

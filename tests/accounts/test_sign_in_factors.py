@@ -28,6 +28,8 @@ from tests.accounts.signing_in import (
     with_app,
 )
 
+pytestmark = pytest.mark.slow
+
 SECURITY, CODE = "/account/security/", "/sign-in/code/"
 ADD, REMOVE, CODES = "/account/app/add/", "/account/app/remove/", "/account/recovery-codes/"
 

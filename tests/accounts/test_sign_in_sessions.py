@@ -13,6 +13,8 @@ from apps.accounts.services.sessions import forget_ended_sessions
 from apps.pipeline.services import maintain
 from tests.accounts.signing_in import PASSWORD, attempt, signed_in
 
+pytestmark = pytest.mark.slow
+
 SESSIONS = "/account/sessions/"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 START = "2026-06-01T08:00:00Z"

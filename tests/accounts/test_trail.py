@@ -9,6 +9,8 @@ from apps.accounts.models import User
 from apps.accounts.services import audit
 from tests.accounts.conftest import person
 
+pytestmark = pytest.mark.slow
+
 
 def browser(user: User) -> Client:
     client = Client()

@@ -6,6 +6,8 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.catalog.models import BusinessCalendar, Facility
 
+pytestmark = pytest.mark.slow
+
 PROBLEM = "application/problem+json"
 FACILITIES = "/admin/catalog/facility/"
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from apps.core.exports import SPOOL, About, Column, Form, Table, answer, is_dangerous, safe, write
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ABOUT = About("North", "last hour", NOW)
 # As many as a user may meet at the beginning of a cell that runs.

@@ -15,6 +15,8 @@ from apps.scorecards.preview import preview_target
 from tests.dashboard.cast import done, stuck
 from tests.dashboard.conftest import signed_in
 
+pytestmark = pytest.mark.slow
+
 CHANGE = "/catalogue/workflows/flow_1/integration/change/"
 SAID = {"amount": "30", "unit": "60", "percent": "90", "why": "Agreed with the vendor."}
 

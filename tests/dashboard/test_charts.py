@@ -15,6 +15,8 @@ from apps.dashboard.charts import Chart, Column
 from apps.dashboard.charts import figures as looks
 from tests.dashboard.cast import SOUTH, done, fold, stuck
 
+pytestmark = pytest.mark.slow
+
 FLOW, CHARTS, LATENCY = "/flow/", "/charts/flow/", "/charts/flow/latency/"
 FIGURE = {"as": "figure"}
 SCRIPT = (settings.BASE_DIR / "static/js/charts.js").read_text()

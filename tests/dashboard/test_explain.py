@@ -9,6 +9,8 @@ from apps.scorecards.metrics import METRICS
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
+pytestmark = pytest.mark.slow
+
 ATTAINMENT = "/explain/attainment/"
 
 

@@ -11,6 +11,8 @@ from pytest_django.asserts import assertContains, assertNotContains
 from apps.accounts import exports
 from tests.dashboard.cast import NORTH, SOUTH, address, done, stuck
 
+pytestmark = pytest.mark.slow
+
 CELL = "/flow/flow_1/NORTH/"
 TABLES = ["/flow/cells.csv", f"{CELL}transactions.csv", "/quarantine/events.csv"]
 

@@ -11,6 +11,8 @@ from apps.dashboard import wording
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
+pytestmark = pytest.mark.slow
+
 ALL, FLOW, NORTH_CARD = "/scorecards/", "/scorecards/flow_1/", "/scorecards/at/NORTH/"
 CHART = "/charts/scorecard/?chart={}&workflow=flow_1&as=figure"
 PAGES = [ALL, "/scorecards/?by=facility", FLOW, NORTH_CARD]

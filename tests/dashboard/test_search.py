@@ -20,6 +20,8 @@ from apps.telemetry.tokens import business_key
 from tests.dashboard.cast import NORTH, SOUTH, address, done, fold, stuck
 from tests.pipeline.network import event, post
 
+pytestmark = pytest.mark.slow
+
 CLAIM = "CLM-20260302-000417"
 SEARCH = "/search/"
 

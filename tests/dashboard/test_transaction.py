@@ -13,6 +13,8 @@ from apps.dashboard.timeline import MOST_LANES
 from apps.telemetry.tokens import business_key
 from tests.dashboard.cast import NORTH, SOUTH, address, ago, done, fold, stuck
 
+pytestmark = pytest.mark.slow
+
 
 def test_lanes_follow_the_order_of_events_with_attempts_and_waits(network, as_bea):
     fold(network, *reversed(stuck("s-1")))

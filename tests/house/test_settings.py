@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 KEYS = {
     "THROUGHLINE_SECRET_KEY": "".join(chr(48 + n % 74) for n in range(64)),

@@ -16,6 +16,8 @@ from apps.scorecards.windows import HOUR, ceil, floor, named_window
 from apps.telemetry.models import Event, Transaction
 from tests.dashboard.cast import NORTH, SOUTH, ago, done, fold, stuck
 
+pytestmark = pytest.mark.slow
+
 DAYS = timedelta(days=1)
 
 

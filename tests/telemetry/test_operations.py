@@ -22,6 +22,8 @@ from apps.telemetry.services.operations import (
 )
 from tests.telemetry.wire import Sender, event
 
+pytestmark = pytest.mark.slow
+
 BULK = "/quarantine/all/?code=unknown_facility"
 EVERYWHERE = {"facilities": (), "everywhere": True}
 
