@@ -193,7 +193,7 @@
 
   // --- keys: each has something to press on screen, too
   const isOff = () => localStorage.getItem("shortcuts") === "off";
-  const rows = () => all("main .tbl tbody tr").map((row) => find("a[href]", row)).filter(Boolean);
+  const rows = () => all("main .tbl tbody th a[href]");
   const move = (by) => {
     const links = rows(), at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
     links[at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)]?.focus();
