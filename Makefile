@@ -20,9 +20,9 @@ CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings THROUGHLINE_HTTPS=1 \
 	THROUGHLINE_SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \
 	THROUGHLINE_TOKEN_KEY=00
 
-# A file at a time on each core; what drives a browser, kills processes or stops the broker runs alone.
+# A file at a time on each core; what kills processes or stops the broker runs alone.
 SIDE_BY_SIDE := -n auto --dist loadfile
-ALONE := browser or chaos or alone
+ALONE := chaos or alone
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run stop test check bench chaos requirements clean
@@ -40,9 +40,10 @@ stop:  ## End what `make run` started with the same VAR
 test: install-dev  ## Run every test, in a real browser too
 	@$(PYTHON) -m config.browser
 	@mkdir -p "$(THROUGHLINE_VAR)"
-	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE))"
-	@$(PYTHON) -m pytest -m "$(ALONE)" \
+	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) -m "not (browser or $(ALONE))"
+	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) -m browser \
 		--junit-xml="$(THROUGHLINE_VAR)/test-results.xml"
+	@$(PYTHON) -m pytest -m "$(ALONE)"
 
 check: install-dev  ## Format, lint, types, migrations, deployment settings, fast tests
 	@$(TOOLS)/ruff format --check .
@@ -52,7 +53,7 @@ check: install-dev  ## Format, lint, types, migrations, deployment settings, fas
 	@$(CHECK_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	@$(PYTHON) -m pytest -q $(SIDE_BY_SIDE) \
-		-m "not ($(ALONE) or slow)"
+		-m "not (browser or $(ALONE) or slow)"
 
 bench: install-dev  ## Measure; prints one table and keeps bench/results.json
 	@$(PYTHON) -m bench $(BENCH)
