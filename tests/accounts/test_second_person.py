@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
@@ -318,6 +319,15 @@ def test_accounts_are_kept_by_administrators_and_not_their_own(ada, cal, eve, ac
     for by, whom in ((cal, eve), (ada, ada)):
         with pytest.raises(NotAllowed):
             act(whom, by=by)
+
+
+@pytest.mark.parametrize("role", SENSITIVE)
+def test_nobody_opens_the_account_of_a_second_person_by_a_link(ada, role):
+    other = person("other", role)
+    with pytest.raises(NotAllowed, match="takes two people"):
+        people.password_key(other, by=ada)
+    Authenticator.objects.create(user=other, type="totp", data={})
+    assert people.password_key(other, by=ada)["key"]
 
 
 def test_a_review_is_signed_by_somebody_else_and_kept(ada, cal, network):

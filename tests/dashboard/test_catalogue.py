@@ -200,7 +200,8 @@ def test_a_mistake_is_explained_beside_the_field(as_ivo, said, complaint):
 
 
 def test_a_name_is_added_at_once_and_said_what_for(as_ivo, network):
-    said = {"alias": "N-01", "facility": "NORTH"}
+    System.objects.create(code="ehr", name="EHR", kind="ehr")
+    said = {"alias": "N-01", "facility": "NORTH", "system": "ehr"}
 
     page = as_ivo.post("/catalogue/alias/", said, follow=True)
 
@@ -228,8 +229,22 @@ def test_where_money_is_posted_by_a_name_it_takes_two(as_ivo, lea, network):
     assert FacilityAlias.objects.get().alias == "CC-4410"
 
 
+def test_a_name_that_any_sender_may_use_takes_two(as_ivo, lea, network):
+    """The ledger reads it as well."""
+    as_ivo.post("/catalogue/alias/", {"alias": "CC-4410", "facility": "NORTH", "why": "New"})
+    assert not FacilityAlias.objects.exists()
+
+    proposal = ChangeProposal.objects.get()
+    signed_in(lea).post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    alias = FacilityAlias.objects.get()
+
+    as_ivo.post(f"/catalogue/alias/{alias.pk}/remove/")
+    assert FacilityAlias.objects.exists()
+
+
 def test_a_name_is_removed(as_ivo, network):
-    alias = FacilityAlias.objects.create(alias="N-01", facility=network.facilities[0])
+    ehr = System.objects.create(code="ehr", name="EHR", kind="ehr")
+    alias = FacilityAlias.objects.create(alias="N-01", facility=network.facilities[0], system=ehr)
 
     as_ivo.post(f"/catalogue/alias/{alias.pk}/remove/")
 
