@@ -421,6 +421,16 @@ def cast(transactional_db) -> dict[str, User]:
     return made
 
 
+def test_two_administrators_who_end_each_other_at_once_leave_one(cast):
+    ada, ben = cast["ada"], cast["ben"]
+    User.objects.filter(pk=cast["bob"].pk).update(is_active=False)
+    told = in_parallel(
+        lambda: change(ben, by=ada),
+        lambda: change(ada, by=ben),
+    )
+    assert sorted(told) == ["NotAllowed", "done"]
+
+
 def test_two_confirm_at_once_and_one_is_told(cast):
     change(cast["dan"], FA, by=cast["ada"])
     request = RoleRequest.objects.get()
