@@ -221,6 +221,11 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "20/m/ip",
 }
 MFA_ADAPTER = "apps.accounts.adapters.MfaAdapter"
+MFA_FORMS = {
+    "authenticate_webauthn": "apps.accounts.passkeys.SecondFactorForm",
+    "login_webauthn": "apps.accounts.passkeys.SignInForm",
+    "add_webauthn": "apps.accounts.passkeys.AddForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True

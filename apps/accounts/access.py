@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.timezone import now
 
+from apps.accounts.enrolment import must_enrol
 from apps.accounts.models import ApiToken, User
 from apps.core.db import execute, fetch_value
 from apps.core.problem import problem
@@ -159,7 +160,9 @@ def _is_of_model_admin(view: Callable[..., Any]) -> bool:
 def api_user(view: ApiView[Params]) -> ApiView[Params]:
     """Let in the bearer of a token, or who is signed in; anyone else gets a 401 problem.
 
-    A token that is sent decides alone: a wrong one is refused even beside a session.
+    A token that is sent decides alone: a wrong one is refused even beside a session. Whether a
+    session waits for a second factor is asked here and not by the middleware, for a view that
+    sources call as well passes its people on to one of these.
     """
     return _for_whom(user_for_api, view)
 
@@ -180,6 +183,8 @@ def _for_whom(
         user = identify(request)
         if user is None:
             return unauthenticated()
+        if "Authorization" not in request.headers and must_enrol(request):
+            return problem(403, "second_factor_needed", "Sign in and set up a second factor first.")
         request.user = user
         try:
             response = view(request, *args, **kwargs)

@@ -15,7 +15,6 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.mfa.base.forms import ReauthenticateForm as CodeForm
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm as PasskeyForm
 from allauth.mfa.webauthn.internal.auth import begin_authentication
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,6 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
 from apps.accounts.acts import Act
 from apps.accounts.models import User
+from apps.accounts.passkeys import ConfirmForm as PasskeyForm
 from apps.accounts.services.audit import record
 from apps.core.htmx import wants_partial
 

@@ -12,14 +12,13 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts import origin
-from apps.accounts.access import ASKS_WHO, Denied, is_declared
+from apps.accounts.access import Denied, is_declared
 from apps.accounts.acts import Act
 from apps.accounts.enrolment import OPEN, must_enrol
 from apps.accounts.models import Session
 from apps.accounts.services import audit
 from apps.accounts.sessions import touch
 from apps.core.htmx import SignInRequiredMiddleware
-from apps.core.problem import problem
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +34,19 @@ class AccessMiddleware(SignInRequiredMiddleware):
             log.error("refused: %s does not say who may open it", view_func.__qualname__)
             raise Denied
         if response is None and is_closed(request, view_func):
-            return to_enrolment(request, view_func)
+            return to_enrolment(request)
         return response
 
 
 def is_closed(request: HttpRequest, view: Any) -> bool:
-    """Whether a view waits for the second factor that its reader must have. A token has none."""
+    """Whether a page waits for the second factor that its reader must have. Views of the API are
+    public as far as Django knows; they ask when they know whether a token decides."""
     is_public = not getattr(view, "login_required", True)
-    by_session = (
-        "Authorization" not in request.headers if hasattr(view, ASKS_WHO) else not is_public
-    )
-    return by_session and not hasattr(view, OPEN) and must_enrol(request)
+    return not is_public and not hasattr(view, OPEN) and must_enrol(request)
 
 
-def to_enrolment(request: HttpRequest, view: Any) -> HttpResponseBase:
+def to_enrolment(request: HttpRequest) -> HttpResponseBase:
     """Leads to the one page that opens."""
-    if hasattr(view, ASKS_WHO):
-        return problem(403, "second_factor_needed", "Sign in and set up a second factor first.")
     response = redirect("mfa_index")
     if getattr(request, "htmx", False):
         return HttpResponseClientRedirect(response.url)

@@ -72,10 +72,11 @@ def test_an_administrator_reads_the_catalogue_and_changes_none_of_it(as_ada, net
     assert as_ada.get("/admin/catalog/slatarget/add/").status_code == 403
 
 
-def test_an_integration_lead_changes_promises_and_no_people(ivo, network):
+def test_an_integration_lead_changes_hours_and_no_targets_or_people(ivo, network):
     client = Client()
     client.force_login(ivo)
-    assert client.get("/admin/catalog/slatarget/add/").status_code == 200
+    assert client.get("/admin/catalog/businesscalendar/add/").status_code == 200
+    assert client.get("/admin/catalog/slatarget/add/").status_code == 403
     assert client.get("/admin/accounts/user/").status_code == 403
 
 

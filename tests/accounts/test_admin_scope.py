@@ -76,17 +76,6 @@ def test_aliases_are_those_of_ones_facilities(as_noor, network, aliases):
     assert as_noor.get(f"{ALIASES}{aliases['down'].pk}/change/").status_code == 404
 
 
-def test_an_alias_is_not_moved_out_of_scope(as_noor, network, aliases):
-    def move(to) -> int:
-        said = {"system": network.billing.pk, "alias": "up", "facility": to.pk}
-        return as_noor.post(f"{ALIASES}{aliases['up'].pk}/change/", said).status_code
-
-    assert move(network.department) == 302
-    assert move(network.southern_hospital) == 200
-    aliases["up"].refresh_from_db()
-    assert aliases["up"].facility == network.department
-
-
 def test_the_top_of_ones_scope_stays_where_it_is(as_noor, network):
     def form(facility):
         page = as_noor.get(f"{FACILITIES}{facility.pk}/change/")

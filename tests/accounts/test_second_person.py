@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
@@ -322,6 +323,15 @@ def test_accounts_are_kept_by_administrators_and_not_their_own(ada, cal, eve, ac
             act(whom, by=by)
 
 
+@pytest.mark.parametrize("role", SENSITIVE)
+def test_nobody_opens_the_account_of_a_second_person_by_a_link(ada, role):
+    other = person("other", role)
+    with pytest.raises(NotAllowed, match="takes two people"):
+        people.password_key(other, by=ada)
+    Authenticator.objects.create(user=other, type="totp", data={})
+    assert people.password_key(other, by=ada)["key"]
+
+
 def test_a_review_is_signed_by_somebody_else_and_kept(ada, cal, network):
     bea = person("bea", RA, network.north)
     reviews.sign_review(bea, AccessReview.Verdict.KEEP, by=cal)
@@ -411,6 +421,16 @@ def cast(transactional_db) -> dict[str, User]:
     made = {name: person(name, AD) for name in ("ada", "ben", "bob")}
     made["dan"] = User.objects.create_user("dan")
     return made
+
+
+def test_two_administrators_who_end_each_other_at_once_leave_one(cast):
+    ada, ben = cast["ada"], cast["ben"]
+    User.objects.filter(pk=cast["bob"].pk).update(is_active=False)
+    told = in_parallel(
+        lambda: change(ben, by=ada),
+        lambda: change(ada, by=ben),
+    )
+    assert sorted(told) == ["NotAllowed", "done"]
 
 
 def test_two_confirm_at_once_and_one_is_told(cast):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from uuid import UUID
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -296,3 +297,30 @@ def test_the_challenge_of_a_passkey_asks_for_the_person_and_is_new_each_time(bea
     assert options[0]["challenge"] != options[1]["challenge"]
     assert options[0]["authenticatorSelection"]["userVerification"] == "required"
     assert options[0]["authenticatorSelection"]["residentKey"] == "required"
+
+
+def test_no_address_of_the_api_opens_before_enrolment(demanded, ivo):
+    """Those that sources call as well pass their people on, and are asked all the same."""
+    client = signed_in(ivo)
+    for page in ("/api/v1/catalogue", f"/api/v1/batches/{UUID(int=1)}", "/api/v1/quarantine"):
+        assert client.get(page).json()["code"] == "second_factor_needed"
+
+
+NONSENSE = [
+    "x", "[]", "{}", '{"id": 1}', '{"rawId": "AA", "response": {}, "type": "public-key"}',
+    '{"id": "AA", "rawId": "AA", "response": {"clientDataJSON": "AA", "authenticatorData": "AA",'
+    ' "signature": "AA", "userHandle": "MQ"}, "type": "public-key"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("credential", NONSENSE)
+def test_nonsense_of_a_passkey_is_a_wrong_answer_and_no_fault(bea, credential):
+    stranger = Client()
+    stranger.get("/sign-in/passkey/")
+    answer = stranger.post("/sign-in/passkey/", {"credential": credential})
+    assert answer.headers["Location"].endswith("?passkey=refused")
+    client = signed_in(bea)
+    client.get("/account/passkeys/add/")
+    assert client.post("/account/passkeys/add/", {"credential": credential}).status_code == 200
+    said = {"confirm_page": "1", "confirm_passkey": credential}
+    assert client.post("/account/passkeys/add/", said).status_code == 200

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,6 +13,7 @@ from apps.accounts.models import User
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
 from apps.catalog.services import proposals
 from apps.scorecards.preview import preview_target
+from apps.telemetry.models import Quarantine
 from tests.dashboard.cast import done, stuck
 from tests.dashboard.conftest import signed_in
 
@@ -202,12 +204,32 @@ def test_a_mistake_is_explained_beside_the_field(as_ivo, said, complaint):
 
 
 def test_a_name_is_added_at_once_and_said_what_for(as_ivo, network):
-    said = {"alias": "N-01", "facility": "NORTH"}
+    System.objects.create(code="ehr", name="EHR", kind="ehr")
+    said = {"alias": "N-01", "facility": "NORTH", "system": "ehr"}
 
     page = as_ivo.post("/catalogue/alias/", said, follow=True)
 
     assertContains(page, "N-01")
     assert FacilityAlias.objects.get().facility == network.facilities[0]
+
+
+@pytest.mark.parametrize("field", ["alias", "system"])
+def test_a_name_that_no_text_can_hold_is_explained(as_ivo, network, field):
+    said = {"alias": "N-01", "facility": "NORTH", field: "\0"}
+    assert as_ivo.post("/catalogue/alias/", said).status_code == 200
+    assert not FacilityAlias.objects.exists()
+
+
+def test_events_of_nobody_knows_where_are_counted_for_who_sees_all(as_ivo, person, network):
+    moment = now()
+    Quarantine.objects.create(
+        id=UUID(int=1), received_at=moment, last_seen_at=moment, source=network.source,
+        code="unknown_facility", message="Unknown", view={"event": {"data": {"facility": "H-77"}}},
+    )  # fmt: skip
+    page, said = "/catalogue/alias/?alias=H-77", "1 refused event"
+    assertContains(as_ivo.get(page), said)
+    noor = signed_in(person("noor", "integration_engineer", network.facilities[0]))
+    assertNotContains(noor.get(page), said)
 
 
 def test_a_name_that_is_taken_is_explained(as_ivo, network):
@@ -230,8 +252,22 @@ def test_where_money_is_posted_by_a_name_it_takes_two(as_ivo, lea, network):
     assert FacilityAlias.objects.get().alias == "CC-4410"
 
 
+def test_a_name_that_any_sender_may_use_takes_two(as_ivo, lea, network):
+    """The ledger reads it as well."""
+    as_ivo.post("/catalogue/alias/", {"alias": "CC-4410", "facility": "NORTH", "why": "New"})
+    assert not FacilityAlias.objects.exists()
+
+    proposal = ChangeProposal.objects.get()
+    signed_in(lea).post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    alias = FacilityAlias.objects.get()
+
+    as_ivo.post(f"/catalogue/alias/{alias.pk}/remove/")
+    assert FacilityAlias.objects.exists()
+
+
 def test_a_name_is_removed(as_ivo, network):
-    alias = FacilityAlias.objects.create(alias="N-01", facility=network.facilities[0])
+    ehr = System.objects.create(code="ehr", name="EHR", kind="ehr")
+    alias = FacilityAlias.objects.create(alias="N-01", facility=network.facilities[0], system=ehr)
 
     as_ivo.post(f"/catalogue/alias/{alias.pk}/remove/")
 

@@ -1,7 +1,5 @@
 """People, their roles, facilities and tokens in Django's admin."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -10,21 +8,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts.models import ApiToken, FacilityGroupGrant, FacilityUserGrant, User
+from apps.catalog.admin.shown import OnlyShown, Shown
 
 
-class GrantInline(admin.TabularInline):
+class GrantInline(Shown, admin.TabularInline):
     """Facilities somebody may see, to look at."""
 
     extra = 0
-    can_delete = False
     fields = ["content_object"]
     verbose_name_plural = "facilities (each with everything below it)"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class UserGrantInline(GrantInline):
@@ -33,20 +25,6 @@ class UserGrantInline(GrantInline):
 
 class GroupGrantInline(GrantInline):
     model = FacilityGroupGrant
-
-
-class OnlyShown(admin.ModelAdmin):
-    """What the pages of people change, with a second person and the audit trail behind them, is
-    only looked at here: a form beside them would be a way around."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(User)

@@ -20,6 +20,7 @@ from apps.accounts.separation import SENSITIVE, Combination, toxic
 from apps.accounts.services import audit
 from apps.accounts.services.grants import grant_facility, revoke_facility
 from apps.catalog.models import Facility
+from apps.core.db import execute
 
 REQUESTS_LAST = timedelta(days=7)
 SHORTEST_WHY, LONGEST_WHY = 5, 500
@@ -204,8 +205,13 @@ def _check_somebody_is_left(person: User, *, leaves: Collection[str]) -> None:
         raise NotAllowed("This is the last administrator. Make another one first.")
 
 
+# Two administrators who end each other at once would each find the other still there.
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('accounts.last_administrator'))"
+
+
 def other_administrators(person: User) -> bool:
-    """Whether anybody else can give access."""
+    """Whether anybody else can give access, once whoever is ending one has done so."""
+    execute(TAKE_TURNS)
     others = User.objects.filter(is_active=True).exclude(pk=person.pk)
     by_role = others.filter(groups__name="administrator")
     return by_role.exists() or others.filter(is_superuser=True).exists()

@@ -5,9 +5,17 @@ from allauth.account.utils import user_pk_to_url_str
 from django.db import IntegrityError, transaction
 
 from apps.accounts.acts import Act
+from apps.accounts.enrolment import has_factor
 from apps.accounts.models import RoleRequest, User
+from apps.accounts.separation import SENSITIVE
 from apps.accounts.services import audit
-from apps.accounts.services.access import NotAllowed, locked, other_administrators, refuse_role
+from apps.accounts.services.access import (
+    NotAllowed,
+    access_of,
+    locked,
+    other_administrators,
+    refuse_role,
+)
 from apps.accounts.services.tokens import revoke_tokens
 
 
@@ -59,9 +67,19 @@ def password_key(person: User, *, by: User) -> dict[str, str]:
     _check(by, person)
     if not person.is_active:
         raise NotAllowed("This account is closed. Open it first.")
+    _check_stays_two_people(person)
     audit.record(by, Act.PERSON_INVITED, on=f"user:{person.pk}")
     key = default_token_generator.make_token(person)
     return {"uidb36": user_pk_to_url_str(person), "key": key}
+
+
+def _check_stays_two_people(person: User) -> None:
+    """Whoever makes a link could use it: who is a second person needs a factor that stops them."""
+    if access_of(person).roles & set(SENSITIVE) and not has_factor(person):
+        raise NotAllowed(
+            "Their role takes two people, and no second factor would keep a link to its owner. "
+            "Set the password on the server: manage.py changepassword."
+        )
 
 
 def _check(by: User, person: User | None = None) -> None:

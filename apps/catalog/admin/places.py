@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Func, IntegerField, QuerySet
 from django.http import HttpRequest
 
+from apps.catalog.admin.shown import OnlyShown, Shown
 from apps.catalog.admin.spans import LaysOutSpans
 from apps.catalog.models import Facility, FacilityAlias
 
@@ -19,10 +20,11 @@ class TreeOrder(Func):
     output_field = IntegerField()
 
 
-class AliasInline(admin.TabularInline):
+class AliasInline(Shown, admin.TabularInline):
+    """Names are given and taken under Catalogue, where money is posted by them by two people."""
+
     model = FacilityAlias
     extra = 0
-    autocomplete_fields = ["system"]
     verbose_name_plural = "names in other systems"
 
 
@@ -77,12 +79,11 @@ class FacilityAdmin(LaysOutSpans):
 
 
 @admin.register(FacilityAlias)
-class FacilityAliasAdmin(admin.ModelAdmin):
+class FacilityAliasAdmin(OnlyShown):
     list_display = ["alias", "system_name", "facility"]
     list_filter = [("system", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["system", "facility"]
     search_fields = ["alias", "facility__code", "facility__name"]
-    autocomplete_fields = ["system", "facility"]
 
     @admin.display(description="system", empty_value="any sender", ordering="system__name")
     def system_name(self, alias: FacilityAlias) -> str | None:

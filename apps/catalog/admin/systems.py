@@ -1,10 +1,13 @@
 """Systems, interfaces and teams."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from apps.catalog.models import Interface, System, Team
+from apps.catalog.services.proposals import takes_two
 
 
 @admin.register(System)
@@ -12,6 +15,10 @@ class SystemAdmin(admin.ModelAdmin):
     list_display = ["name", "code", "kind", "sends_count", "receives_count"]
     list_filter = ["kind"]
     search_fields = ["code", "name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: System | None = None) -> Any:
+        """Else one person could call it something else, give a name alone, and call it back."""
+        return ["kind"] if obj and takes_two(obj) else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[System]:
         return (

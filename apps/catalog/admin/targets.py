@@ -1,49 +1,19 @@
-"""SLA targets: every version to read, a new version to write."""
+"""SLA targets: every version to read. A new one is proposed under Catalogue."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime, now
 
+from apps.catalog.admin.shown import OnlyShown
 from apps.catalog.models import Clock, SlaTarget
 from apps.catalog.queries import target_history
-from apps.catalog.services import (
-    ChangeOverlaps,
-    ChangeRewritesHistory,
-    TargetChange,
-    change_target,
-)
 
 VERSION_ROW = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
-
-
-class NewVersionForm(forms.ModelForm):
-    """What may be said about a new version; its end is set by the one after it."""
-
-    class Meta:
-        model = SlaTarget
-        fields = ["clock", "facility", "threshold_seconds", "objective", "effective_from", "why"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "effective_from" in self.fields:  # absent on the read-only page
-            self.fields["effective_from"].required = False
-            self.fields["effective_from"].help_text = "UTC. Empty: in about two minutes."
-
-    def clean_effective_from(self) -> Any:
-        moment = self.cleaned_data["effective_from"]
-        if moment and moment < now():
-            raise ValidationError("A new version starts now or later; history stays as it was.")
-        return moment or now() + timedelta(minutes=2)
 
 
 class InForceFilter(admin.SimpleListFilter):
@@ -69,9 +39,7 @@ class InForceFilter(admin.SimpleListFilter):
 
 
 @admin.register(SlaTarget)
-class SlaTargetAdmin(admin.ModelAdmin):
-    form = NewVersionForm
-    change_form_template = "admin/catalog/slatarget/change_form.html"
+class SlaTargetAdmin(OnlyShown):
     list_display = [
         "workflow",
         "clock_name",
@@ -85,60 +53,27 @@ class SlaTargetAdmin(admin.ModelAdmin):
     list_select_related = ["clock__workflow", "facility", "created_by"]
     search_fields = ["clock__name", "clock__workflow__name", "facility__code", "facility__name"]
     ordering = ["clock__workflow__position", "-clock__kind", "facility__path", "-effective_from"]
-    autocomplete_fields = ["clock", "facility"]
     readonly_fields = ["versions"]
 
-    def get_fieldsets(self, request: HttpRequest, obj: SlaTarget | None = None) -> Any:
-        promise = ["clock", "facility", "threshold_seconds", "objective"]
-        if obj is None:
-            return [(None, {"fields": promise}), ("Change", {"fields": ["effective_from", "why"]})]
-        dates = ["effective_from", "effective_to", "why", "created_by"]
-        return [(None, {"fields": [*promise, *dates]}), ("History", {"fields": ["versions"]})]
-
-    def has_change_permission(self, request: HttpRequest, obj: SlaTarget | None = None) -> bool:
-        """A version is never edited: the change page reads, and offers a new version."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: SlaTarget | None = None) -> bool:
-        """Only what has not begun may go; the database refuses the rest in any case."""
-        planned = obj is not None and obj.effective_from > now()
-        return planned and super().has_delete_permission(request, obj)
-
-    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().add_view(request, *args, **kwargs)
-        except (ChangeRewritesHistory, ChangeOverlaps):
-            text = "Somebody changed this target at the same moment. Look at it and try again."
-            self.message_user(request, text, messages.ERROR)
-            return redirect(reverse("admin:catalog_slatarget_changelist"))
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        target = self.get_object(request, object_id)
-        link = new_version_address(target) if target and self.has_add_permission(request) else ""
-        context = {**(extra_context or {}), "new_version_address": link}
-        return super().change_view(request, object_id, form_url, context)
-
-    def save_model(self, request: HttpRequest, obj: SlaTarget, form: Any, change: bool) -> None:
-        """Adding is a change of the promise: the version in force ends where this one begins."""
-        new = change_target(
-            TargetChange(
-                clock=obj.clock,
-                facility=obj.facility,
-                threshold_seconds=obj.threshold_seconds,
-                objective=obj.objective,
-                effective_from=obj.effective_from,
-                why=obj.why,
-            ),
-            by=request.user,
-        )
-        obj.pk = new.pk
-        obj._state.adding = False
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "clock",
+                    "facility",
+                    "threshold_seconds",
+                    "objective",
+                    "effective_from",
+                    "effective_to",
+                    "why",
+                    "created_by",
+                ],
+                "description": "Targets are changed under Catalogue, by two people.",
+            },
+        ),
+        ("History", {"fields": ["versions"]}),
+    ]
 
     @admin.display(ordering="clock__workflow__position")
     def workflow(self, target: SlaTarget) -> str:
@@ -204,14 +139,3 @@ def threshold_in_words(target: SlaTarget) -> str:
     size, unit = next((size, unit) for size, unit in sizes if seconds % size == 0)
     open_hours = " of open hours" if target.clock.measure == Clock.Measure.BUSINESS else ""
     return f"{seconds // size} {unit}{open_hours}"
-
-
-def new_version_address(target: SlaTarget) -> str:
-    """The add page, filled in with what is promised now."""
-    promise = {
-        "clock": target.clock_id,
-        "facility": target.facility_id or "",
-        "threshold_seconds": target.threshold_seconds,
-        "objective": target.objective.normalize(),
-    }
-    return f"{reverse('admin:catalog_slatarget_add')}?{urlencode(promise)}"

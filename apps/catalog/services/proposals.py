@@ -35,8 +35,9 @@ class NameTaken(Exception):
 
 
 def takes_two(system: System | None) -> bool:
-    """Whether a name of this system is changed by two people."""
-    return system is not None and system.kind in TAKES_TWO
+    """Whether a name of this system is changed by two people. One for any sender is read for
+    those that post money as well."""
+    return system is None or system.kind in TAKES_TWO
 
 
 def propose_target(change: TargetChange, *, by: Any) -> ChangeProposal:

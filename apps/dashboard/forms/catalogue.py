@@ -47,7 +47,7 @@ class AliasForm(forms.Form):
         max_length=LONGEST_REASON,
         label="Why",
         widget=forms.TextInput(TEXT),
-        help_text="Needed where money is posted by it (ERP, bank): a second person approves.",
+        help_text="Needed where money is posted by it (ERP, bank, any sender): two people decide.",
     )
 
     def __init__(self, *args: Any, facilities: Sequence[int], **kwargs: Any) -> None:

@@ -32,10 +32,16 @@ def alias_new(request: HttpRequest) -> HttpResponse:
     form = AliasForm(request.POST or None, initial=given, facilities=facilities)
     if form.is_valid():
         return _keep_alias(request, form.cleaned_data)
-    system = System.objects.filter(code=form["system"].value() or "").first()
-    alias = (form["alias"].value() or "").strip()
-    waiting = waiting_for_alias(alias, system_id=system.pk if system else None) if alias else None
+    alias, code = (str(form[name].value() or "").replace("\0", "") for name in ("alias", "system"))
+    waiting = _waiting(request, alias.strip(), System.objects.filter(code=code).first())
     return render(request, "dashboard/alias.html", {"form": form, "waiting": waiting})
+
+
+def _waiting(request: HttpRequest, alias: str, system: System | None) -> int:
+    """Events refused for a name nobody knows may be anybody's: told to who sees all of them."""
+    if not alias or not _sees_all(request):
+        return 0
+    return waiting_for_alias(alias, system_id=system.pk if system else None)
 
 
 def _keep_alias(request: HttpRequest, said: dict[str, Any]) -> HttpResponse:
@@ -43,7 +49,7 @@ def _keep_alias(request: HttpRequest, said: dict[str, Any]) -> HttpResponse:
     if proposals.takes_two(system):
         wanted = FacilityAlias(facility=place, system=system, alias=name)
         return _propose_alias(request, ChangeProposal.Kind.ALIAS_ADDED, wanted, said["why"])
-    waiting = waiting_for_alias(name, system_id=system.pk if system else None)
+    waiting = _waiting(request, name, system)
     with transaction.atomic():
         proposals.add_alias(place, system=system, alias=name)
         facts = {"added": True, "system": system.code if system else ""}
@@ -201,9 +207,7 @@ def _render_proposal(
         "preview": preview,
         "is_mine": is_mine,
         "may_decide": may_approve and not is_mine and found.is_open,
-        "waiting": waiting_for_alias(found.alias, system_id=found.system_id)
-        if found.alias and found.is_open
-        else None,
+        "waiting": _waiting(request, found.alias, found.system) if found.is_open else None,
     }
     return render(request, "dashboard/proposal.html", context)
 
