@@ -25,7 +25,8 @@
     );
   }));
 
-  const versionOf = (box) => box.closest("[data-figure-version]")?.dataset.figureVersion;
+  // What is around a figure is swapped, the figure itself stays: the panel knows version and address.
+  const panelOf = (box) => box.closest("[data-figure-version]")?.dataset || {};
 
   // Charts of a page share an address, and what one of them had is there for the next. What is asked
   // for while nobody touches anything must not count as somebody at work.
@@ -50,8 +51,7 @@
 
   const draw = async (box) => {
     try {
-      const { figure: address, name } = box.dataset;
-      drawn.set(box, (await figuresAt(address))[name]);
+      drawn.set(box, (await figuresAt(panelOf(box).figures))[box.dataset.name]);
       await paint(box);
       box.dataset.drawn = drawn.get(box).version;
     } catch (error) {
@@ -85,9 +85,10 @@
   // --- a part of the page came, or came again: new boxes wait to be seen, drawn ones to be changed
   const look = () => {
     for (const box of document.querySelectorAll("[data-figure]")) {
-      if (asked.get(box) === versionOf(box)) continue;
-      asked.set(box, versionOf(box));
-      answers.delete(box.dataset.figure);
+      const { figureVersion: version, figures } = panelOf(box);
+      if (asked.get(box) === version) continue;
+      asked.set(box, version);
+      answers.delete(figures);
       near.observe(box);
     }
   };
