@@ -46,6 +46,7 @@ def attainment(found: Sequence[Day], promised: Sentence, address: str) -> Chart:
             changes=[day.isoformat() for day in promised.days],
         ),
         address=f"{address}&chart=attainment",
+        shared=address,
     )
 
 
@@ -80,7 +81,7 @@ def attainment_line(
     shapes = [limit(objective)] if objective else []
     shapes += [_upright(day) for day in changes]
     step = -(-len(days) // MOST_LABELS) or 1
-    axis = {"tickvals": list(days)[::-step][::-1], "tickformat": "%-d %b"}
+    axis = {"tickvals": list(days)[::-step][::-1], "tickformat": "%-d %b", "tickformatstops": []}
     return figure([trace], xaxis=axis, yaxis={"ticksuffix": " %"}, shapes=shapes)
 
 
@@ -101,6 +102,7 @@ def spread(card: Card, promised: Sentence, address: str) -> Chart:
         rows=bars,
         drawing=partial(spread_bars, bars, limit_ms=most),
         address=f"{address}&chart=spread",
+        shared=address,
     )
 
 

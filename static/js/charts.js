@@ -5,7 +5,8 @@
   const library = document.currentScript.dataset.library;
   const settings = { displayModeBar: false, showSendToCloud: false, displaylogo: false, responsive: true };
   const drawn = new WeakMap(); // the box of a chart -> its figure and version
-  const answers = new Map(); // an address -> the figures it had last, by name
+  const asked = new WeakMap(); // the box of a chart -> the version its page came with
+  const answers = new Map(); // an address -> the figures of all charts there, by name
   const waiting = new Set();
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
 
@@ -24,17 +25,22 @@
     );
   }));
 
-  const versionOf = (box) => box.closest("[data-figure-version]")?.dataset.figureVersion;
+  // What is around a figure is swapped, the figure itself stays: the panel knows version and address.
+  const panelOf = (box) => box.closest("[data-figure-version]")?.dataset || {};
 
   // Charts of a page share an address, and what one of them had is there for the next. What is asked
   // for while nobody touches anything must not count as somebody at work.
-  const fetched = async ({ dataset: { figure: figures, name } }, version) => {
-    if (answers.get(figures)?.[name]?.version !== version) {
-      const answer = await fetch(figures, { headers: { "X-Poll": "1" } });
-      if (!answer.ok) throw new Error(`figures: ${answer.status}`);
-      answers.set(figures, await answer.json());
+  const fetched = async (address) => {
+    const answer = await fetch(address, { headers: { "X-Poll": "1" } });
+    if (!answer.ok) throw new Error(`figures: ${answer.status}`);
+    return answer.json();
+  };
+  const figuresAt = (address) => {
+    if (!answers.has(address)) {
+      answers.set(address, fetched(address));
+      answers.get(address).catch(() => answers.delete(address));
     }
-    return answers.get(figures)[name];
+    return answers.get(address);
   };
 
   const paint = async (box) => {
@@ -45,7 +51,7 @@
 
   const draw = async (box) => {
     try {
-      drawn.set(box, await fetched(box, versionOf(box)));
+      drawn.set(box, (await figuresAt(panelOf(box).figures))[box.dataset.name]);
       await paint(box);
       box.dataset.drawn = drawn.get(box).version;
     } catch (error) {
@@ -79,7 +85,11 @@
   // --- a part of the page came, or came again: new boxes wait to be seen, drawn ones to be changed
   const look = () => {
     for (const box of document.querySelectorAll("[data-figure]")) {
-      if (drawn.get(box)?.version !== versionOf(box)) near.observe(box);
+      const { figureVersion: version, figures } = panelOf(box);
+      if (asked.get(box) === version) continue;
+      asked.set(box, version);
+      answers.delete(figures);
+      near.observe(box);
     }
   };
   look();

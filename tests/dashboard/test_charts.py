@@ -82,7 +82,7 @@ def test_the_page_says_each_chart_in_words_and_leads_to_its_figure_and_its_table
     happened(*done("c-1", minutes=10))
     page = as_bea.get(FLOW)
     assertContains(page, "Half took")
-    assertContains(page, 'data-figure="/charts/flow/?as=figure" data-name="latency"')
+    assertContains(page, 'data-figures="/charts/flow/?as=figure"')
     assertContains(page, '<a href="/charts/flow/latency/">Open the table</a>')
     assertContains(page, "vendor/plotly/plotly-basic.min.js")
 

@@ -135,6 +135,14 @@ def test_charts_are_drawn_where_they_are_asked_for(as_bea, happened, chart):
     assert len(drawn["figure"]["data"]) == 1
 
 
+def test_the_figures_of_a_page_come_in_one_answer(as_bea, happened):
+    happened(*done("a"), *stuck("late"))
+    page = as_bea.get("/scorecards/flow_1/")
+    shared = {chart.figures for chart in page.context["card"].charts}
+    assert len(shared) == 1
+    assert list(as_bea.get(shared.pop()).json()) == ["attainment", "spread"]
+
+
 @pytest.mark.parametrize("path", [
     "/scorecards/nothing/", "/scorecards/at/SOUTH/", "/scorecards/at/NOWHERE/",
     CHART.format("nothing"), "/charts/scorecard/?chart=spread&facility=SOUTH",

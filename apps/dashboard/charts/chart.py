@@ -6,6 +6,7 @@ from functools import partial
 from html import escape
 from operator import itemgetter
 from typing import Any
+from zlib import crc32
 
 from django.utils.safestring import SafeString
 
@@ -59,6 +60,11 @@ class Chart:
         """The ETag of the figure: of everything that is drawn, whatever changed elsewhere."""
         drawn = (self.drawing.func.__name__, self.drawing.args, self.drawing.keywords)
         return etag_of(repr(drawn).encode())
+
+    @property
+    def table_id(self) -> str:
+        """The id of the fold with the table: it stays while its rows are those asked for."""
+        return f"{self.name}-{crc32(self.address.encode()):x}"
 
     @property
     def figures(self) -> str:

@@ -102,7 +102,9 @@ def hours_in_words(hours: float) -> str:
 def _burning(burns: Sequence[Burn]) -> Tile:
     pages = sum(burn.level == Level.PAGE for burn in burns)
     tickets = sum(burn.level == Level.TICKET for burn in burns)
-    foot = f"{pages} page, {tickets} ticket" if pages or tickets else "every budget keeps its pace"
+    foot = "every budget keeps its pace"
+    if pages or tickets:
+        foot = f"pages: {pages}, tickets: {tickets}"
     icon = "flame" if pages or tickets else ""
     figure = wording.count(pages + tickets)
     return Tile("Burning budget", figure, f"of {wording.count(len(burns))}", foot, icon)

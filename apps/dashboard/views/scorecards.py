@@ -14,7 +14,7 @@ from apps.catalog.snapshot import Facility, Workflow
 from apps.core.exports import Form
 from apps.core.htmx import render_page
 from apps.dashboard import tables
-from apps.dashboard.charts import answer
+from apps.dashboard.charts import answer, answer_figures
 from apps.dashboard.scope import Scope, scope_of
 from apps.dashboard.scorecard import charts_of, scorecard
 from apps.dashboard.subjects import PERIODS, Subject, read_subject
@@ -44,9 +44,12 @@ def facility_scorecard(request: HttpRequest, facility: str) -> HttpResponse:
 @require_safe
 @needs("accounts.view_scorecards")
 def scorecard_chart(request: HttpRequest) -> HttpResponse:
-    """One chart of a scorecard: its figure, its table."""
+    """One chart of a scorecard: its figure, its table; unnamed, the figures of all."""
     subject, name = _subject_of_query(request), request.GET.get("chart")
-    found = next((one for one in charts_of(subject) if one.name == name), None)
+    charts = charts_of(subject)
+    if name is None and request.GET.get("as") == "figure":
+        return answer_figures(request, charts)
+    found = next((one for one in charts if one.name == name), None)
     if found is None:
         raise Http404
     return answer(request, found, page=title(subject), back=address(subject) + subject.query())
