@@ -30,19 +30,19 @@ class _Answer:
         return found
 
 
-class SecondFactorForm(_Answer, forms.AuthenticateWebAuthnForm):
+class SecondFactorForm(_Answer, forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
     """As the second of two steps."""
 
 
-class SignInForm(_Answer, forms.LoginWebAuthnForm):
+class SignInForm(_Answer, forms.LoginWebAuthnForm):  # type: ignore[misc]
     """Signing in by a passkey alone."""
 
 
-class ConfirmForm(_Answer, forms.ReauthenticateWebAuthnForm):
+class ConfirmForm(_Answer, forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """Asked again."""
 
 
-class AddForm(forms.AddWebAuthnForm):
+class AddForm(forms.AddWebAuthnForm):  # type: ignore[misc]
     """A new passkey."""
 
     def clean(self) -> Any:
