@@ -1,6 +1,6 @@
 """The board of the flow page: tiles and heat table of the places and the window a reader chose."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import etag_of
-from apps.dashboard import wording
+from apps.dashboard import figures, wording
 from apps.dashboard.board import DEFAULT_WINDOW, STALE_AFTER, WINDOWS, Selection
 from apps.dashboard.flow.budgets import burns_of
 from apps.dashboard.flow.compare import past
@@ -84,9 +84,18 @@ def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -
     table = heat(board, lambda place: scope.region(place).short_name)
     window = named_window(chosen.window, end=None, now=now)
     burns = burns_of(scope, chosen, now=now)
-    told = Now(board.cards.total, window, burns, len(board.silent), len(board.cards.cells))
+    cards = board.cards
+    told = Now(
+        cards.total, window, burns, len(board.silent), len(cards.cells), explained_for(chosen)
+    )
     shown = flow_tiles(told, past(scope, chosen, now=now))
     return Picture(shown, table, is_stale, _summary(table))
+
+
+def explained_for(chosen: Selection) -> Callable[[str], str]:
+    """Addresses where the metrics of this choice are explained."""
+    places = "" if chosen.places.value == "all" else chosen.places.value
+    return lambda code: figures.address(code, places=places, window=chosen.window)
 
 
 def judged_cells(

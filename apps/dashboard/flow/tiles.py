@@ -1,6 +1,6 @@
 """The tiles of the flow page: each figure with what is usual beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -27,16 +27,19 @@ class Now:
     burns: Sequence[Burn]
     silent: int
     feeds: int
+    # Where a metric of these figures is explained.
+    address: Callable[[str], str]
 
 
 def flow_tiles(now: Now, past: Past) -> list[Tile]:
     """The six figures of the page."""
     return [
         Tile("Messages", wording.count(now.total.events), foot=_against_usual(now, past)),
-        _within(now.total, past),
-        _p95(now.total, past),
+        _within(now, past),
+        _p95(now, past),
         Tile("Backlog", wording.count(now.total.open),
-             foot=drain_in_words(now.total.open, past.drain(now.total.open))),
+             foot=drain_in_words(now.total.open, past.drain(now.total.open)),
+             address=now.address("open"), metric="open"),
         _burning(now.burns),
         Tile("Silent feeds", wording.count(now.silent), f"of {wording.count(now.feeds)}",
              "no event for an hour that is usually busy",
@@ -59,20 +62,28 @@ def percent_against(found: float, usual: float) -> str:
     return f"{abs(percent)}{wording.NARROW}% {'over' if percent > 0 else 'under'} usual"
 
 
-def _within(total: Glance, past: Past) -> Tile:
+def _within(now: Now, past: Past) -> Tile:
+    total = now.total
     if total.attainment is None:
         return Tile("Within SLA", wording.NOTHING, foot="nothing was due")
     before = past.before.attainment
     compared = f", {wording.percent(before)} a week before" if before is not None else ""
     figure = wording.percent(total.attainment)
-    return Tile("Within SLA", figure, "%", f"of {wording.count(total.due)} due{compared}")
+    return Tile(
+        "Within SLA",
+        figure,
+        "%",
+        f"of {wording.count(total.due)} due{compared}",
+        address=now.address("attainment"),
+        metric="attainment",
+    )
 
 
-def _p95(total: Glance, past: Past) -> Tile:
-    figure, _, unit = p95(total).partition(wording.NARROW)
+def _p95(now: Now, past: Past) -> Tile:
+    figure, _, unit = p95(now.total).partition(wording.NARROW)
     [before] = past.before.quantiles(P95)
     foot = NO_WEEK if before is None else f"was {wording.latency(before)} a week before"
-    return Tile("p95 latency", figure, unit, foot)
+    return Tile("p95 latency", figure, unit, foot, address=now.address("p95"), metric="p95")
 
 
 def drain_in_words(backlog: int, drain: Drain | None) -> str:
