@@ -9,6 +9,8 @@ from apps.accounts.services import issue_token
 from apps.catalog.models import System
 from apps.core import openapi
 
+pytestmark = pytest.mark.slow
+
 CATALOGUE = "/api/v1/catalogue"
 
 

@@ -23,6 +23,8 @@ from apps.catalog.models import (
 from apps.catalog.services import TargetChange, change_target, refresh_spans, seed
 from tests.catalog import network as net
 
+pytestmark = pytest.mark.slow
+
 MODELS = sorted(
     (m for m in admin.site._registry if m._meta.app_label == "catalog"), key=lambda m: m.__name__
 )

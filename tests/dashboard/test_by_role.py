@@ -12,6 +12,8 @@ from tests.dashboard.cast import SOUTH, address, fold, stuck
 from tests.dashboard.conftest import signed_in
 from tests.dashboard.test_templates import SPRITE
 
+pytestmark = pytest.mark.slow
+
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
 STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
 PEOPLE, AUDIT, INTERFACES = "/people/", "/audit/", "/interfaces/"

@@ -18,6 +18,8 @@ from apps.telemetry.models import Transaction
 from tests.dashboard.cast import NORTH, SOUTH, ago, done, fold, stuck
 from tests.pipeline.network import event, post
 
+pytestmark = pytest.mark.slow
+
 SCORECARDS = "/api/v1/scorecards"
 TRANSACTION = "/api/v1/transactions/flow_1/s-1"
 

@@ -9,6 +9,8 @@ import pytest
 from apps.telemetry.models import IngestBatch, Quarantine
 from tests.telemetry.wire import BATCH, ONE
 
+pytestmark = pytest.mark.slow
+
 CORPORA = Path(__file__).parent.parent / "corpora"
 FACTS = [json.loads(line) for line in (CORPORA / "facts.jsonl").read_text().splitlines()]
 DOCUMENTS = [fact for fact in FACTS if fact["file"].endswith(".json")]

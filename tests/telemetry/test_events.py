@@ -15,6 +15,8 @@ from apps.telemetry.services.keys import issue_key, revoke_key
 from apps.telemetry.views import events as view
 from tests.telemetry.wire import BATCH, EVENTS, LINES, ONE, Sender, event, moment, rows
 
+pytestmark = pytest.mark.slow
+
 
 def journaled() -> list:
     batches = IngestBatch.objects.order_by("id")

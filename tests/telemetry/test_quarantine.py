@@ -15,6 +15,8 @@ from apps.telemetry.services import redrive_quarantine
 from apps.telemetry.services.keys import issue_key
 from tests.telemetry.wire import Sender, event, moment
 
+pytestmark = pytest.mark.slow
+
 LIST = "/quarantine/"
 API = "/api/v1/quarantine"
 
