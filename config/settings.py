@@ -212,6 +212,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Whoever asks about an address gets the same page; a stranger's gets no mail.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 PASSWORD_RESET_TIMEOUT = 86400
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "apps.accounts.links.LinkGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {
     "login": "600/m/ip",
     "login_failed": "100/m/ip,5/5m/key",

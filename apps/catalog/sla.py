@@ -266,16 +266,6 @@ def wilson_lower_bound(hits: int, trials: int, *, z: float = 1.96) -> float:
 # -- backlog -----------------------------------------------------------------------------------
 
 
-def drain_hours(backlog: float, *, arrivals: float, capacity: float) -> float | None:
-    """Hours until a backlog is gone at hourly rates; None when it will not drain.
-
-    Capacity is what was demonstrated under load: mean throughput only equals the arrivals.
-    """
-    if backlog <= 0:
-        return 0.0
-    return backlog / (capacity - arrivals) if capacity > arrivals else None
-
-
 def first_breach_at(
     due_times: Iterable[datetime], *, capacity: float, now: datetime
 ) -> datetime | None:

@@ -14,12 +14,6 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 
-class HtmxRequest(HttpRequest):
-    """What django-htmx adds to every request."""
-
-    htmx: HtmxDetails
-
-
 def render_page(
     request: HttpRequest, page: str, partial: str, context: dict[str, Any]
 ) -> HttpResponse:

@@ -117,15 +117,15 @@ def _numbers(question: Question, now: datetime) -> Numbers:
     found = tallies.tallies(metric, cells)
     budget = budgets.budget_of(metric, cells, found, now=now) if _is_budget(metric) else None
     is_affordable = tallies.is_affordable(metric, found)
-    counts_now = is_affordable or (metric.kind is Kind.COUNT and metric.parts[0].is_bounded)
-    counted = (
-        {part.code: tallies.recount(part, cells) for part in metric.parts} if counts_now else None
-    )
+    counted = None
+    if is_affordable or metric.is_counted_now:
+        counted = {part.code: tallies.recount(part, cells) for part in metric.parts}
+    value = _value(metric, cells, found, budget, now)
+    if counted and metric.is_counted_now:
+        value = counted[metric.parts[0].code].number
     return Numbers(
         found,
-        _value(metric, cells, found, budget, now)
-        if not (counted and metric.kind is Kind.COUNT and metric.parts[0].is_bounded)
-        else counted[metric.parts[0].code].number,
+        value,
         budget,
         _is_censored(metric, cells, found),
         counted,
@@ -312,6 +312,8 @@ def _check(metric: Metric, numbers: Numbers) -> Check:
     if numbers.counted is None:
         text = "Not recounted here: too many to count while you wait. “verify” recounts all."
         return Check("mute", "clock", text)
+    if metric.is_counted_now:
+        return Check("ok", "circle-check", "Counted just now; nothing but the transactions has it.")
     total = sum(one.number for one in numbers.counted.values())
     wrong = [part for part in metric.parts if not _agrees(part, metric, numbers)]
     if wrong:

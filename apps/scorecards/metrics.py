@@ -68,6 +68,11 @@ class Metric:
         """Whether it is about now, and no window."""
         return self.parts[0].is_standing
 
+    @property
+    def is_counted_now(self) -> bool:
+        """Whether no rollup keeps it: it is counted whenever somebody asks."""
+        return self.kind is Kind.COUNT and self.parts[0].is_bounded
+
     def part(self, code: str) -> Part | None:
         """The part of that code."""
         return next((one for one in self.parts if one.code == code), None)

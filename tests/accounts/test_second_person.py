@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from allauth.account.forms import default_token_generator
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
@@ -330,6 +331,15 @@ def test_nobody_opens_the_account_of_a_second_person_by_a_link(ada, role):
         people.password_key(other, by=ada)
     Authenticator.objects.create(user=other, type="totp", data={})
     assert people.password_key(other, by=ada)["key"]
+
+
+@pytest.mark.parametrize("role", SENSITIVE)
+def test_a_link_made_before_a_role_of_two_people_ends_with_it(ada, role):
+    other = person("other", EX)
+    key = people.password_key(other, by=ada)["key"]
+    assert default_token_generator.check_token(other, key)
+    other.groups.add(Group.objects.get(name=role))
+    assert not default_token_generator.check_token(other, key)
 
 
 def test_a_review_is_signed_by_somebody_else_and_kept(ada, cal, network):

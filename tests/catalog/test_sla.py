@@ -238,12 +238,6 @@ def test_the_wilson_bound_lies_below_the_share(hits, trials):
 # -- backlog
 
 
-def test_a_backlog_drains_at_the_spare_capacity_or_never():
-    assert sla.drain_hours(1200, arrivals=100, capacity=250) == pytest.approx(8)
-    assert sla.drain_hours(1200, arrivals=260, capacity=250) is None
-    assert sla.drain_hours(0, arrivals=260, capacity=250) == 0
-
-
 def test_the_first_breach_is_the_first_due_time_the_queue_misses():
     now = at("12:00")
     due = [at("12:20"), at("12:25"), at("14:00")]

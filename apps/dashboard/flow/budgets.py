@@ -1,5 +1,6 @@
 """Error budgets and the backlog of the flow page, in words."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -88,8 +89,10 @@ def _in_words(found: Sequence[Burn], burning: Sequence[Burn]) -> str:
         return "Nothing came due in 28 days, so no budget was touched."
     if not burning:
         return f"None of {wording.count(len(found))} budgets burns faster than it lasts."
-    levels = [f"{sum(burn.level == level for burn in burning)} {look.word.lower()}"
-              for level, look in LOOKS.items()]  # fmt: skip
+    counts = Counter(burn.level for burn in burning)
+    levels = [
+        f"{look.word.lower()} {counts[level]}" for level, look in LOOKS.items() if counts[level]
+    ]
     more = f"; {len(burning) - MOST_ROWS} more" if len(burning) > MOST_ROWS else ""
     return f"{len(burning)} of {wording.count(len(found))} budgets: {', '.join(levels)}{more}."
 
