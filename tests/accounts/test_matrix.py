@@ -40,11 +40,11 @@ GET  accounts:new-person           own  403 403 403 403 403 403 403 200 403  302
 POST accounts:new-person           own  403 403 403 403 403 403 403 200 403  302  302
 GET  accounts:access               own  403 403 403 403 403 403 403 200 403  302  302
 POST accounts:access               own  403 403 403 403 403 403 403 200 403  302  302
-GET  accounts:close-account        own  405 405 405 405 405 405 405 405 405  302  302
+GET  accounts:close-account        own  403 403 403 403 403 403 403 200 403  302  302
 POST accounts:close-account        own   403 403 403 403 403 403 403 302 403 302 302
 GET  accounts:reopen-account       own  405 405 405 405 405 405 405 405 405  302  302
 POST accounts:reopen-account       own   403 403 403 403 403 403 403 302 403 302 302
-GET  accounts:end-tokens           own  405 405 405 405 405 405 405 405 405  302  302
+GET  accounts:end-tokens           own  403 403 403 403 403 403 403 200 403  302  302
 POST accounts:end-tokens           own   403 403 403 403 403 403 403 302 403 302 302
 GET  accounts:password-link        own  405 405 405 405 405 405 405 405 405  302  302
 POST accounts:password-link        own   403 403 403 403 403 403 403 200 403 302 302
@@ -61,6 +61,10 @@ POST accounts:end-tokens           other 403 403 403 403 403 403 403 302 403 302
 POST accounts:password-link        other 403 403 403 403 403 403 403 200 403 302 302
 POST accounts:decide-role          other 403 403 403 403 403 403 404 404 403 302 302
 POST accounts:sign-review          other 403 403 403 403 403 403 302 302 403 302 302
+GET  accounts:close-account        other 403 403 403 403 403 403 403 200 403 302 302
+GET  accounts:end-tokens           other 403 403 403 403 403 403 403 200 403 302 302
+GET  accounts:close-account        no    403 403 403 403 403 403 403 404 403 302 302
+GET  accounts:end-tokens           no    403 403 403 403 403 403 403 404 403 302 302
 GET  accounts:person               no    403 403 403 403 403 403 404 404 403 302 302
 POST accounts:access               no    403 403 403 403 403 403 403 404 403 302 302
 POST accounts:close-account        no    403 403 403 403 403 403 403 404 403 302 302

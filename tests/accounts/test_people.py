@@ -225,6 +225,19 @@ def test_tokens_are_revoked(as_ada, bea):
     assert not bea.api_tokens.filter(revoked_at=None).exists()
 
 
+def test_what_cannot_be_taken_back_says_first_what_is_lost(as_ada, bea):
+    browser(bea)
+    issue_token(user=bea)
+    asked = as_ada.get(f"/people/{bea.pk}/close/")
+    for words in ("Close the account of", "1 session ends", "1 token is revoked for good"):
+        assertContains(asked, words)
+    in_dialog = as_ada.get(f"/people/{bea.pk}/revoke-tokens/", headers={"HX-Request": "true"})
+    assertContains(in_dialog, "Revoke 1 token of")
+    assertNotContains(in_dialog, "<html")
+    assert bea.api_tokens.filter(revoked_at=None).exists()
+    assert User.objects.get(pk=bea.pk).is_active
+
+
 def test_a_superuser_is_not_changed_by_an_administrator(as_ada, network):
     root = User.objects.create_superuser("root")
     assertContains(wish(as_ada, root, "preview", EX), "Superusers")

@@ -21,6 +21,7 @@ from apps.accounts.roles import ROLES
 from apps.accounts.separation import SENSITIVE, delicate, named
 from apps.accounts.services import access, people, revoke_tokens
 from apps.accounts.services.access import Access, Change, NotAllowed
+from apps.accounts.services.sessions import live_sessions
 from apps.accounts.tree import covered, tree
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import render_page
@@ -202,10 +203,26 @@ def _act_on(
     return redirect("accounts:person", pk=pk)
 
 
-@require_POST
+def _ask(request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    """What would be lost, before it is: a dialog over the person's page, or a page of its own."""
+    whom = get_object_or_404(User, pk=pk)
+    context = {
+        "whom": whom,
+        "part": part,
+        "name": whom.get_full_name() or whom.username,
+        "sessions": len(live_sessions(whom)),
+        "tokens": whom.api_tokens.filter(revoked_at=None),
+        "requests": queries.pending_requests().filter(person=whom).count(),
+    }
+    return render_page(request, "accounts/question.html", part, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs(MANAGE)
 @confirmed_to_write
 def close(request: HttpRequest, pk: int) -> HttpResponse:
+    if request.method != "POST":
+        return _ask(request, pk, "accounts/_close.html")
     by = reader(request)
     said = "The account is closed: sessions and tokens have ended."
     return _act_on(request, pk, lambda whom: people.close_account(whom, by=by), said)
@@ -220,10 +237,12 @@ def reopen(request: HttpRequest, pk: int) -> HttpResponse:
     return _act_on(request, pk, lambda whom: people.reopen_account(whom, by=by), said)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs(MANAGE)
 @confirmed_to_write
 def end_tokens(request: HttpRequest, pk: int) -> HttpResponse:
+    if request.method != "POST":
+        return _ask(request, pk, "accounts/_end_tokens.html")
     by = reader(request)
     said = "All tokens are revoked."
     return _act_on(request, pk, lambda whom: revoke_tokens(user=whom, by=by), said)
