@@ -56,7 +56,7 @@ def test_icons_named_in_code_are_in_the_sprite():
 
 
 def test_no_icon_of_the_sprite_is_one_that_nobody_names():
-    ours = [path for path in (settings.BASE_DIR / "apps").rglob("*.py")] + [*TEMPLATES]
+    ours = [*(settings.BASE_DIR / "apps").rglob("*.py"), *TEMPLATES]
     said = "\n".join(path.read_text() for path in ours)
     kept = re.findall(r'<symbol id="([\w-]+)"', SPRITE)
     assert [name for name in kept if f'"{name}"' not in said] == []
