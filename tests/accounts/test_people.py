@@ -226,6 +226,19 @@ def test_tokens_are_revoked(as_ada, bea):
     assert not bea.api_tokens.filter(revoked_at=None).exists()
 
 
+def test_what_cannot_be_taken_back_says_first_what_is_lost(as_ada, bea):
+    browser(bea)
+    issue_token(user=bea)
+    asked = as_ada.get(f"/people/{bea.pk}/close/")
+    for words in ("Close the account of", "1 session ends", "1 token is revoked for good"):
+        assertContains(asked, words)
+    in_dialog = as_ada.get(f"/people/{bea.pk}/revoke-tokens/", headers={"HX-Request": "true"})
+    assertContains(in_dialog, "Revoke 1 token of")
+    assertNotContains(in_dialog, "<html")
+    assert bea.api_tokens.filter(revoked_at=None).exists()
+    assert User.objects.get(pk=bea.pk).is_active
+
+
 def test_a_superuser_is_not_changed_by_an_administrator(as_ada, network):
     root = User.objects.create_superuser("root")
     assertContains(wish(as_ada, root, "preview", EX), "Superusers")
@@ -346,7 +359,7 @@ def test_who_lost_their_factors_is_reset_after_proof_and_told_at_the_next_sign_i
     codes = with_app(bea)
     page = as_ada.get(f"/people/{bea.pk}/")
     assertContains(page, "Reset second factors")
-    assertNotContains(page, 'name="why"')
+    assertNotContains(as_ada.get(f"/people/{bea.pk}/reset-factors/"), 'name="why"')
     somebody = Client()
     somebody.force_login(ada)
     assertContains(somebody.post(f"/people/{bea.pk}/reset-factors/"), "Confirm it is you")
@@ -363,7 +376,8 @@ def test_who_lost_their_factors_is_reset_after_proof_and_told_at_the_next_sign_i
 def test_for_a_second_person_the_page_asks_why_and_says_what_happens(as_ada, network):
     ivo = person("ivo", "integration_lead", network.org)
     with_app(ivo)
-    assertContains(as_ada.get(f"/people/{ivo.pk}/"), "Integration lead: taken away with them")
+    question = as_ada.get(f"/people/{ivo.pk}/reset-factors/")
+    assertContains(question, "Integration lead: taken away with them")
     refused = as_ada.post(f"/people/{ivo.pk}/reset-factors/", {"why": " "})
     assertContains(refused, "Say why: the second person decides by it. Nothing was changed.")
     as_ada.post(f"/people/{ivo.pk}/reset-factors/", {"why": "Lost the phone"})
