@@ -196,15 +196,19 @@ def reset_since_last_sign_in(user: User) -> Given | None:
 def pending_requests() -> QuerySet[RoleRequest]:
     """What waits for a second person; `stands` while who asked may still ask."""
     waiting = RoleRequest.objects.filter(state=RoleRequest.State.PENDING, expires_at__gt=now())
+    return waiting.annotate(stands=who_asked_may()).select_related("person", "requested_by")
+
+
+def who_asked_may() -> Exists:
+    """Whether who made a request could make it now."""
     askers = User.objects.with_perm("accounts.manage_people", backend=BY_ROLE)
-    stands = Exists(askers.filter(pk=OuterRef("requested_by")))
-    return waiting.annotate(stands=stands).select_related("person", "requested_by")
+    return Exists(askers.filter(pk=OuterRef("requested_by")))
 
 
 def waiting_for(user: User) -> int:
     """How many requests this person could decide as the second."""
     mine = Q(person=user) | Q(requested_by=user)
-    return pending_requests().filter(stands=True).exclude(mine).count()
+    return pending_requests().filter(who_asked_may()).exclude(mine).count()
 
 
 def decided_requests(person: User) -> QuerySet[RoleRequest]:
