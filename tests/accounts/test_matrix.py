@@ -48,6 +48,12 @@ GET  accounts:end-tokens           own  403 403 403 403 403 403 403 200 403  302
 POST accounts:end-tokens           own   403 403 403 403 403 403 403 302 403 302 302
 GET  accounts:password-link        own  405 405 405 405 405 405 405 405 405  302  302
 POST accounts:password-link        own   403 403 403 403 403 403 403 200 403 302 302
+GET  accounts:reset-factors        own  403 403 403 403 403 403 403 200 403  302  302
+GET  accounts:reset-factors        other 403 403 403 403 403 403 403 200 403 302 302
+GET  accounts:reset-factors        no    403 403 403 403 403 403 403 404 403 302 302
+POST accounts:reset-factors        own   403 403 403 403 403 403 403 200 403 302 302
+POST accounts:reset-factors        other 403 403 403 403 403 403 403 200 403 302 302
+POST accounts:reset-factors        no    403 403 403 403 403 403 403 404 403 302 302
 GET  accounts:decide-role          own  405 405 405 405 405 405 405 405 405  302  302
 POST accounts:decide-role          own   403 403 403 403 403 403 404 404 403 302 302
 GET  accounts:review               own  403 403 403 403 403 403 200 200 403  302  302
