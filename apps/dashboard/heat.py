@@ -61,11 +61,12 @@ LEGEND = (
 )
 
 
-# A link to the cell's transactions; the sum of a row leads nowhere; a dash was never used. What is
-# put in are our own words and figures, and addresses that are escaped once: escaping every part
-# again would be most of the work of a page.
+# A link to the cell's scorecard, where each of its figures is explained; the sum of a row has none,
+# so its figures are; a dash was never used. What is put in are our own words and figures, and
+# addresses that are escaped once: escaping every part again would be most of the work of a page.
 LINK = '<td class="{}"><a href="{}" title="{}">{}<small>{}{}</small></a></td>'
 SUM = '<td class="{}"><div title="{}">{}<small>{}{}</small></div></td>'
+FIGURE = '<a class="figure" data-dialog="drawer" data-metric="{}" href="{}">{}</a>'
 UNUSED = (
     '<td class="unused"><span title="not in use">\u2013'
     '<span class="visually-hidden">not in use</span></span></td>'
@@ -109,6 +110,8 @@ class Board:
     workflows: Sequence[Workflow]
     sites: Sequence[Facility]
     address: Address
+    # Where a metric of a workflow is explained for all these sites.
+    explained: Callable[[str, Workflow], str]
 
 
 def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
@@ -155,7 +158,7 @@ def _row(board: Board, line: Workflow) -> HeatRow:
     objective = _shared_objective(board, line)
     total = board.cards.workflows[line.id]
     judged = tone(total, objective)
-    cells, troubled = [SUM.format(judged.css, *_words(total, judged, ""))], 0
+    cells, troubled = [_sum(board, line, total, judged)], 0
     for site in board.sites:
         markup, needs_a_look = _site_cell(board, line, site)
         cells.append(markup)
@@ -167,6 +170,17 @@ def _row(board: Board, line: Workflow) -> HeatRow:
         SafeString("".join(cells)),
         troubled,
     )
+
+
+def _sum(board: Board, line: Workflow, total: Glance, judged: Tone) -> str:
+    """The markup of the sum of a row."""
+
+    def figure(text: str, code: str) -> str:
+        return FIGURE.format(code, board.explained(code, line), text)
+
+    title, share, glyph, _ = _words(total, judged, "")
+    small = _small(total, judged, figure(p95(total), "p95"), "", figure(f"{total.open:,}", "open"))
+    return SUM.format(judged.css, title, figure(share, "attainment"), glyph, small)
 
 
 def _shared_objective(board: Board, line: Workflow) -> float | None:
@@ -201,16 +215,16 @@ def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str, str, str
         f"{judged.word}{silence and f' for {silence}'}, {waiting} open, p95 {speed}, {due} due",
         _figure(cell, judged),
         icon(judged.icon) if judged.icon else "",
-        _small(cell, judged, speed, silence),
+        _small(cell, judged, speed, silence, f"{waiting:,}"),
     )
 
 
-def _small(cell: Glance, judged: Tone, speed: str, silence: str) -> str:
+def _small(cell: Glance, judged: Tone, speed: str, silence: str, waiting: str) -> str:
     if silence:
         return silence
     if judged is FEW:
         return f"n={cell.due}"
-    return f"{cell.open:,} · {judged.word if judged is NO_TARGET else speed}"
+    return f"{waiting} · {judged.word if judged is NO_TARGET else speed}"
 
 
 def _figure(cell: Glance, judged: Tone) -> str:
