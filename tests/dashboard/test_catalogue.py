@@ -284,7 +284,7 @@ def test_who_sees_a_part_is_told_the_same_of_a_name_that_is_taken_elsewhere(
 
 
 def test_who_sees_a_part_does_not_read_the_whole_of_a_move(as_ivo, ivo, person, network):
-    north, south = network.facilities[:2]
+    north = network.facilities[0]
     row = {"what": "facility North", "was": {"parent": 1}, "becomes": {"parent": 2},
            "said": [["parent", "A region elsewhere", "Another"]]}  # fmt: skip
     proposal = proposals.propose_rows([row], about="North", facility=north, why="Moved", by=ivo)
