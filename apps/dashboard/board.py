@@ -8,7 +8,7 @@ from apps.dashboard import wording
 from apps.dashboard.heat import p95
 from apps.dashboard.scope import Choice, Scope
 from apps.dashboard.tiles import Tile
-from apps.scorecards.queries import Glance
+from apps.scorecards.queries import Glance, State
 from apps.scorecards.windows import Window
 
 WINDOWS = {
@@ -43,6 +43,11 @@ class Selection:
 def selection(scope: Scope, *, window: str, places: str) -> Selection:
     """The choice in an address; what cannot be chosen falls back to the default."""
     return Selection(window if window in WINDOWS else DEFAULT_WINDOW, scope.choice(places))
+
+
+def is_stale(state: State, now: datetime) -> bool:
+    """Whether the figures reach so far back only that a reader has to be told."""
+    return now - state.reach(now) > STALE_AFTER
 
 
 def tiles(total: Glance, window: Window, now: datetime) -> list[Tile]:

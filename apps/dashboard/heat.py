@@ -64,12 +64,10 @@ LEGEND = (
 # A link to the cell's transactions; the sum of a row leads nowhere; a dash was never used. What is
 # put in are our own words and figures, and addresses that are escaped once: escaping every part
 # again would be most of the work of a page.
-LINK = '<td class="{}"><a href="{}" title="{}">{}<small>{}{}</small></a></td>'
-SUM = '<td class="{}"><div title="{}">{}<small>{}{}</small></div></td>'
-UNUSED = (
-    '<td class="unused"><span title="not in use">\u2013'
-    '<span class="visually-hidden">not in use</span></span></td>'
-)
+# Two lines of text and no more elements than that takes: a table may have a thousand cells.
+LINK = '<td class="{}"><a href="{}" title="{}">{}</a></td>'
+SUM = '<td class="{}"><div title="{}">{}</div></td>'
+UNUSED = '<td class="unused"><span role="img" aria-label="not in use">\u2013</span></td>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,20 +192,21 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
     return LINK.format(judged.css, board.address(line, site), *words), judged in TROUBLED
 
 
-def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str, str, str]:
-    """Its title, figure, icon and the small line below."""
+def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str]:
+    """Its title, and what it says in two lines."""
     speed, due, waiting = p95(cell), cell.due, cell.open
     return (
         f"{judged.word}{silence and f' for {silence}'}, {waiting} open, p95 {speed}, {due} due",
-        _figure(cell, judged),
-        icon(judged.icon) if judged.icon else "",
-        _small(cell, judged, speed, silence),
-    )
+        f"<span>{_lines(cell, judged, silence)}</span>" if silence
+        else _lines(cell, judged, _small(cell, judged, speed)),
+    )  # fmt: skip
 
 
-def _small(cell: Glance, judged: Tone, speed: str, silence: str) -> str:
-    if silence:
-        return silence
+def _lines(cell: Glance, judged: Tone, small: str) -> str:
+    return f"{_figure(cell, judged)}\n{icon(judged.icon) if judged.icon else ''}{small}"
+
+
+def _small(cell: Glance, judged: Tone, speed: str) -> str:
     if judged is FEW:
         return f"n={cell.due}"
     return f"{cell.open:,} · {judged.word if judged is NO_TARGET else speed}"
@@ -215,6 +214,6 @@ def _small(cell: Glance, judged: Tone, speed: str, silence: str) -> str:
 
 def _figure(cell: Glance, judged: Tone) -> str:
     if judged is SILENT:
-        return "<span>Silent</span>"
+        return "Silent"
     share = cell.attainment
     return "no data" if share is None else wording.percent(share)
