@@ -15,6 +15,7 @@ class Act(TextChoices):
     ROLE_REFUSED = "role.refused", "refused a role as the second person"
     ROLE_WITHDRAWN = "role.withdrawn", "withdrew the request of a role"
     ROLE_EXPIRED = "role.expired", "let the request of a role expire"
+    ROLE_LAPSED = "role.lapsed", "ended the request of a role: who asked may not ask any more"
     ROLE_BLOCKED = "role.blocked", "was stopped from combining roles that do not go together"
 
     FACILITY_GRANTED = "facility.granted", "gave access to a facility"
@@ -50,6 +51,7 @@ class Act(TextChoices):
     CHANGE_APPROVED = "change.approved", "approved a change as the second person"
     CHANGE_REFUSED = "change.refused", "refused a change as the second person"
     CHANGE_WITHDRAWN = "change.withdrawn", "withdrew a proposed change"
+    CHANGE_LAPSED = "change.lapsed", "ended a proposed change: its author may not propose any more"
 
     EXPORT_DOWNLOADED = "export.downloaded", "downloaded a table"
     SEARCH_BY_IDENTIFIER = "search.by_identifier", "searched by an identifier"

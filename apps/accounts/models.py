@@ -92,6 +92,7 @@ class RoleRequest(models.Model):
         REFUSED = "refused", "Refused"
         WITHDRAWN = "withdrawn", "Withdrawn"
         EXPIRED = "expired", "Expired"
+        LAPSED = "lapsed", "Lapsed, as who asked may not ask any more"
 
     person = models.ForeignKey(User, models.PROTECT, related_name="role_requests")
     role = models.CharField(max_length=40)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from apps.accounts.acts import Act
 from apps.accounts.models import RoleRequest, User
 from apps.core.db import fetch_all, fetch_one
 
@@ -14,6 +15,7 @@ DORMANT_AFTER = timedelta(days=90)
 PEOPLE_A_PAGE = 100
 FACTORS = {"totp": "app", "webauthn": "passkey"}
 EVERYBODY = 20_000
+BY_ROLE = "django.contrib.auth.backends.ModelBackend"
 
 # One statement for a page of people, whatever they hold. Index of the reviews: review_latest.
 PEOPLE = """
@@ -63,6 +65,24 @@ SELECT DISTINCT ON (object, act, what) object, act, what, actor, at
          WHERE object = ANY(%(objects)s) AND object <> ''
            AND act IN ('role.granted', 'facility.granted')) noted
  ORDER BY object, act, what, at DESC
+"""
+
+
+# By whom an account was made, got its last link to a password, and lost its second factors, and
+# what somebody who signs in does not know yet. Index: audit_about.
+MADE = """
+SELECT DISTINCT ON (object, act) object, act, '' AS what, actor, at
+  FROM accounts_auditevent
+ WHERE object = ANY(%(objects)s) AND object <> ''
+   AND act IN ('person.created', 'person.invited', 'credentials.factor_reset')
+ ORDER BY object, act, at DESC
+"""
+LAST_OF_SIGN_IN = """
+SELECT object, act, '' AS what, actor, at
+  FROM accounts_auditevent
+ WHERE object = %(object)s AND object <> ''
+   AND act IN ('session.opened', 'credentials.factor_reset')
+ ORDER BY at DESC, id DESC LIMIT 1
 """
 
 
@@ -157,16 +177,38 @@ def given_to(users: Sequence[int]) -> dict[int, Givens]:
     return given
 
 
+def made_by(users: Sequence[int]) -> dict[int, dict[str, Given]]:
+    """By whom each account was made (`created`), got its last link to a password (`invited`) and
+    lost its second factors (`factor_reset`)."""
+    found = fetch_all(MADE, {"objects": [f"user:{pk}" for pk in set(users)]}, row=Given)
+    made: dict[int, dict[str, Given]] = {pk: {} for pk in users}
+    for one in found:
+        made[int(one.object.removeprefix("user:"))][one.act.partition(".")[2]] = one
+    return made
+
+
+def reset_since_last_sign_in(user: User) -> Given | None:
+    """Who took this person's second factors away since they were last here."""
+    found = fetch_all(LAST_OF_SIGN_IN, {"object": f"user:{user.pk}"}, row=Given)
+    return next((one for one in found if one.act == Act.FACTOR_RESET), None)
+
+
 def pending_requests() -> QuerySet[RoleRequest]:
-    """What waits for a second person."""
+    """What waits for a second person; `stands` while who asked may still ask."""
     waiting = RoleRequest.objects.filter(state=RoleRequest.State.PENDING, expires_at__gt=now())
-    return waiting.select_related("person", "requested_by")
+    return waiting.annotate(stands=who_asked_may()).select_related("person", "requested_by")
+
+
+def who_asked_may() -> Exists:
+    """Whether who made a request could make it now."""
+    askers = User.objects.with_perm("accounts.manage_people", backend=BY_ROLE)
+    return Exists(askers.filter(pk=OuterRef("requested_by")))
 
 
 def waiting_for(user: User) -> int:
     """How many requests this person could decide as the second."""
     mine = Q(person=user) | Q(requested_by=user)
-    return pending_requests().exclude(mine).count()
+    return pending_requests().filter(who_asked_may()).exclude(mine).count()
 
 
 def decided_requests(person: User) -> QuerySet[RoleRequest]:

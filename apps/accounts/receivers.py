@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from apps.accounts import queries
 from apps.accounts.acts import Act
 from apps.accounts.models import User
 from apps.accounts.services import audit
 
+TELL = "If you did not ask for it, tell an administrator or an auditor now."
 IN_ADMINISTRATION = {
     ADDITION: Act.ADMIN_ADDED,
     CHANGE: Act.ADMIN_CHANGED,
@@ -20,7 +23,12 @@ IN_ADMINISTRATION = {
 
 
 @receiver(user_logged_in)
-def signed_in(user: User, **_: Any) -> None:
+def signed_in(user: User, request: HttpRequest | None = None, **_: Any) -> None:
+    reset = queries.reset_since_last_sign_in(user)
+    if reset and request:
+        by = f" by {reset.actor}" if reset.actor else " on the server"
+        text = f"Your second factors were taken away on {reset.at:%d %b %Y, %H:%M} UTC{by}. {TELL}"
+        messages.warning(request, text, fail_silently=True)
     audit.record(user, Act.SIGNED_IN, on=f"user:{user.pk}")
 
 

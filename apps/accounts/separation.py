@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 from apps.accounts.roles import ROLES
 
+# What takes two people is worth as much as the second: whoever may be one is made so by two.
+DECIDES = {"accounts.approve_changes", "accounts.confirm_roles"}
+DECIDES_ON_MONEY = "finance_approver"
 # Given only when a second person, who neither asked nor profits, confirms it.
-SENSITIVE = ("finance_approver", "compliance_auditor", "administrator")
+SENSITIVE = tuple(
+    code
+    for code, role in ROLES.items()
+    if code == DECIDES_ON_MONEY or DECIDES.intersection(role.permissions)
+)
 # Everybody but who only reads.
 WRITERS = tuple(code for code in ROLES if code not in ("executive", "compliance_auditor"))
 
@@ -45,6 +52,11 @@ TOXIC = (
         "administrator",
         ("finance_approver", "rcm_supervisor"),
         "whoever gives access could give themselves the facilities whose money they decide on.",
+    ),
+    *_apart(
+        "administrator",
+        ("integration_lead",),
+        "whoever makes accounts could make the one that proposes what they approve.",
     ),
     *_apart(
         "compliance_auditor",

@@ -25,6 +25,7 @@ urlpatterns = [
     path("people/<int:pk>/close/", people.close, name="close-account"),
     path("people/<int:pk>/reopen/", people.reopen, name="reopen-account"),
     path("people/<int:pk>/password-link/", people.password_link, name="password-link"),
+    path("people/<int:pk>/reset-factors/", people.reset_factors, name="reset-factors"),
     path("people/<int:pk>/revoke-tokens/", people.end_tokens, name="end-tokens"),
     path("people/<int:pk>/review/", review.sign, name="sign-review"),
     path("audit/", audit.index, name="audit"),

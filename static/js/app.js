@@ -167,7 +167,7 @@
     find("h2", dialog).textContent = form.dataset.confirm;
     find("p", dialog).textContent = form.dataset.confirmText || "";
     dialog.returnValue = "";
-    opener = submitter;
+    opener = document.activeElement;
     dialog.showModal();
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "yes") { form.dataset.sure = "yes"; form.requestSubmit(submitter); }

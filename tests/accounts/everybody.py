@@ -131,6 +131,7 @@ ASKED_OF_A_PLACE = {
 PERSON_PAGES = {
     "accounts:person", "accounts:access", "accounts:close-account", "accounts:reopen-account",
     "accounts:end-tokens", "accounts:sign-review", "accounts:password-link",
+    "accounts:reset-factors",
 }  # fmt: skip
 ITEM_PAGES = {
     "telemetry:quarantined", "telemetry:resubmit", "telemetry:discard",

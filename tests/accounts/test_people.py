@@ -10,6 +10,7 @@ from pytest_django.asserts import assertContains, assertNotContains
 from apps.accounts.models import AccessReview, RoleRequest, User
 from apps.accounts.services import access, issue_token
 from tests.accounts.conftest import person
+from tests.accounts.signing_in import signed_in, with_app
 
 pytestmark = pytest.mark.slow
 
@@ -225,6 +226,19 @@ def test_tokens_are_revoked(as_ada, bea):
     assert not bea.api_tokens.filter(revoked_at=None).exists()
 
 
+def test_what_cannot_be_taken_back_says_first_what_is_lost(as_ada, bea):
+    browser(bea)
+    issue_token(user=bea)
+    asked = as_ada.get(f"/people/{bea.pk}/close/")
+    for words in ("Close the account of", "1 session ends", "1 token is revoked for good"):
+        assertContains(asked, words)
+    in_dialog = as_ada.get(f"/people/{bea.pk}/revoke-tokens/", headers={"HX-Request": "true"})
+    assertContains(in_dialog, "Revoke 1 token of")
+    assertNotContains(in_dialog, "<html")
+    assert bea.api_tokens.filter(revoked_at=None).exists()
+    assert User.objects.get(pk=bea.pk).is_active
+
+
 def test_a_superuser_is_not_changed_by_an_administrator(as_ada, network):
     root = User.objects.create_superuser("root")
     assertContains(wish(as_ada, root, "preview", EX), "Superusers")
@@ -320,3 +334,51 @@ def test_who_may_nothing_reads_that(network):
     assertContains(
         browser(User.objects.create_user("new")).get("/me/permissions/"), "You have no role yet"
     )
+
+
+def test_the_second_person_reads_whose_account_it_is_and_whether_the_request_still_stands(
+    as_ada, as_cal, ada, network
+):
+    said = {"username": "noor", "first_name": "Noor", "last_name": "Sato", "email": ""}
+    as_ada.post("/people/new/", said)
+    noor = User.objects.get(username="noor")
+    as_ada.post(f"/people/{noor.pk}/password-link/")
+    apply(as_ada, noor, "integration_lead")
+    page = as_cal.get("/people/")
+    assertContains(page, "Account made by ada")
+    assertContains(page, "link to a password by ada")
+    assertContains(page, "never signed in")
+    assertContains(page, "</svg>Confirm</button>")
+    ada.groups.clear()  # by somebody with the database
+    page = as_cal.get("/people/")
+    assertContains(page, "Lapsed: who asked may not ask for roles any more")
+    assertNotContains(page, "</svg>Confirm</button>")
+
+
+def test_who_lost_their_factors_is_reset_after_proof_and_told_at_the_next_sign_in(as_ada, ada, bea):
+    codes = with_app(bea)
+    page = as_ada.get(f"/people/{bea.pk}/")
+    assertContains(page, "Reset second factors")
+    assertNotContains(as_ada.get(f"/people/{bea.pk}/reset-factors/"), 'name="why"')
+    somebody = Client()
+    somebody.force_login(ada)
+    assertContains(somebody.post(f"/people/{bea.pk}/reset-factors/"), "Confirm it is you")
+    assert bea.authenticator_set.exists()
+    as_ada.post(f"/people/{bea.pk}/reset-factors/")
+    assert not bea.authenticator_set.exists()
+    assert codes()
+    browser = signed_in(bea)
+    told = "Your second factors were taken away on"
+    assertContains(browser.get("/me/permissions/"), told)
+    assertNotContains(signed_in(bea).get("/me/permissions/"), told)
+
+
+def test_for_a_second_person_the_page_asks_why_and_says_what_happens(as_ada, network):
+    ivo = person("ivo", "integration_lead", network.org)
+    with_app(ivo)
+    question = as_ada.get(f"/people/{ivo.pk}/reset-factors/")
+    assertContains(question, "Integration lead: taken away with them")
+    refused = as_ada.post(f"/people/{ivo.pk}/reset-factors/", {"why": " "})
+    assertContains(refused, "Say why: the second person decides by it. Nothing was changed.")
+    as_ada.post(f"/people/{ivo.pk}/reset-factors/", {"why": "Lost the phone"})
+    assertContains(as_ada.get("/people/"), "second factors reset by ada")

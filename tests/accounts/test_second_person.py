@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from apps.accounts.models import AccessReview, AuditEvent, RoleRequest, User
 from apps.accounts.roles import ROLES
-from apps.accounts.separation import SENSITIVE, delicate, toxic
+from apps.accounts.separation import DECIDES, SENSITIVE, delicate, toxic
 from apps.accounts.services import access, issue_token, people, reviews
 from apps.accounts.services.access import Access, NotAllowed, Toxic
 from tests.accounts.conftest import person
@@ -79,7 +79,7 @@ def test_the_pairs_that_never_meet_are_those_of_the_matrix():
     refused = {frozenset(pair) for pair in combinations(ROLES, 2) if toxic(pair)}
     assert refused == {
         frozenset(pair)
-        for pair in [(RA, FA), (IE, FA), (AD, FA), (AD, RS), (AD, CA),
+        for pair in [(RA, FA), (IE, FA), (AD, FA), (AD, RS), (AD, IL), (AD, CA),
                      (CA, RA), (CA, RS), (CA, IE), (CA, IL), (CA, FA)]
     }  # fmt: skip
 
@@ -124,9 +124,9 @@ def test_a_pair_is_refused_also_when_the_first_half_came_while_the_second_waited
 
 
 def test_an_administrator_gives_and_takes_what_is_not_sensitive(ada, eve, network):
-    wanted = Access(frozenset([RS, IL]), frozenset([network.north.pk]))
+    wanted = Access(frozenset([RS, IE]), frozenset([network.north.pk]))
     done = access.change_access(eve, wanted, by=ada, why="")
-    assert (done.gives, done.takes, done.asks) == ((RS, IL), (EX,), ())
+    assert (done.gives, done.takes, done.asks) == ((RS, IE), (EX,), ())
     assert access.access_of(eve) == wanted
     assert acts(eve) == ["role.revoked", "role.granted", "role.granted", "facility.granted"]
     assert User.objects.get(pk=eve.pk).is_staff
@@ -168,6 +168,65 @@ def test_the_last_administrator_stays(ada, ben, network):
 
 
 # -- two people ------------------------------------------------------------------------------------
+
+
+def test_every_role_that_decides_is_given_by_two():
+    """Or whoever gives roles could make the second person, and be both."""
+    deciding = {code for code, role in ROLES.items() if DECIDES.intersection(role.permissions)}
+    assert set(SENSITIVE) == deciding | {FA} == {IL, FA, CA, AD}
+
+
+def test_one_administrator_cannot_make_both_halves_of_a_change(ada, network):
+    said = {"first_name": "N", "last_name": "N", "email": ""}
+    proposer = people.create_person(username="one", by=ada, **said)
+    approver = people.create_person(username="two", by=ada, **said)
+    change(proposer, IE, by=ada)
+    assert change(approver, IL, by=ada).asks == (IL,)
+    with pytest.raises(NotAllowed, match="does not confirm"):
+        access.confirm_role(RoleRequest.objects.get(), by=anew(ada))
+    for second in (proposer, approver):
+        with pytest.raises(NotAllowed):
+            access.confirm_role(RoleRequest.objects.get(), by=anew(second))
+    assert anew(proposer).has_perm("accounts.propose_changes")
+    assert not anew(approver).has_perm("accounts.approve_changes")
+
+
+@pytest.mark.parametrize("lost", ["role", "account", "superuser"])
+def test_a_request_ends_with_the_right_to_ask(ada, ben, cal, eve, lost):
+    asker = ada
+    if lost == "superuser":
+        asker = User.objects.create_superuser("root")
+    change(eve, EX, FA, by=asker)
+    if lost == "role":
+        change(ada, EX, by=ben)
+    elif lost == "account":
+        people.close_account(ada, by=ben)
+    else:
+        User.objects.filter(pk=asker.pk).update(is_superuser=False)
+    with pytest.raises(NotAllowed):
+        access.confirm_role(RoleRequest.objects.get(), by=anew(cal))
+    assert RoleRequest.objects.get().state == "lapsed"
+    assert roles(eve) == {EX}
+    assert acts(eve)[-1] == "role.lapsed"
+    assert change(eve, EX, FA, by=ben).asks == (FA,)
+
+
+def test_what_lapsed_does_not_wake_up_again(ada, ben, cal, eve):
+    change(eve, EX, FA, by=ada)
+    people.close_account(ada, by=ben)
+    people.reopen_account(ada, by=anew(ben))
+    ada.groups.add(Group.objects.get(name=AD))
+    with pytest.raises(NotAllowed, match="already"):
+        access.confirm_role(RoleRequest.objects.get(person=eve), by=anew(cal))
+
+
+@pytest.mark.parametrize("role", SENSITIVE)
+def test_an_account_that_opens_again_has_lost_its_roles_of_two_people(ada, ben, network, role):
+    other = person("other", role, network.north)
+    people.close_account(other, by=ada)
+    people.reopen_account(anew(other), by=anew(ben))
+    assert roles(other) == set()
+    assert acts(other)[-2:] == ["role.revoked", "person.reactivated"]
 
 
 @pytest.mark.parametrize("role", SENSITIVE)
@@ -315,6 +374,39 @@ def test_an_account_is_made_without_a_password_and_once(ada):
     assert acts(noor) == ["person.created"]
     with pytest.raises(people.NameTaken):
         people.create_person(username="noor", by=ada, **said)
+
+
+def with_factor(user: User) -> User:
+    Authenticator.objects.create(user=user, type="totp", data={})
+    return user
+
+
+def test_who_lost_their_second_factors_is_helped_by_an_administrator(ada, eve):
+    assert people.reset_second_factors(with_factor(eve), by=ada, why="") == ()
+    assert not Authenticator.objects.exists()
+    assert roles(eve) == {EX}
+    assert acts(eve) == ["credentials.factor_reset"]
+
+
+@pytest.mark.parametrize("role", SENSITIVE)
+def test_a_second_person_gives_the_roles_of_two_back_after_a_reset(ada, ben, network, role):
+    other = with_factor(person("other", role, network.north))
+    with pytest.raises(NotAllowed, match="Say why"):
+        people.reset_second_factors(other, by=ada, why="")
+    assert Authenticator.objects.exists()
+    assert people.reset_second_factors(other, by=ada, why="Lost the phone") == (role,)
+    assert roles(other) == set()
+    with pytest.raises(NotAllowed, match="does not confirm"):
+        access.confirm_role(RoleRequest.objects.get(), by=anew(ada))
+    access.confirm_role(RoleRequest.objects.get(), by=anew(ben))
+    assert roles(other) == {role}
+
+
+def test_nobody_resets_their_own_factors_nor_those_of_a_superuser(ada, cal, network):
+    root = with_factor(User.objects.create_superuser("root"))
+    for by, whom in ((ada, with_factor(ada)), (ada, root), (cal, ada), (ada, cal)):
+        with pytest.raises(NotAllowed):
+            people.reset_second_factors(whom, by=anew(by), why=WHY)
 
 
 @pytest.mark.parametrize("act", [people.close_account, people.reopen_account, people.password_key])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from apps.telemetry.models import Quarantine, SourceKey
 from apps.telemetry.services import advance_operations
@@ -22,9 +22,10 @@ def eli(network: Any) -> Any:
     return make_person("eli", "integration_engineer", network.facilities[0].parent)
 
 
-def press(page: Page, name: str) -> None:
+def press(page: Page, name: str, within: Locator | None = None) -> None:
     """Reach something by its name and use it, without a mouse."""
-    target = page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name)).first
+    place = within or page
+    target = place.get_by_role("button", name=name).or_(place.get_by_role("link", name=name)).first
     target.focus()
     page.keyboard.press("Enter")
 
@@ -48,6 +49,12 @@ def test_from_a_new_source_to_an_event_that_was_given_up_and_taken_back(read, el
     press(page, "Work all Unknown facility")
     page.get_by_label("Why").fill("A test system")
     page.keyboard.press("Enter")
+    question = page.get_by_role("alertdialog", name="Give 1 event up?")
+    expect(question.get_by_role("button", name="Keep as it is")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Why")).to_be_focused()
+    page.keyboard.press("Enter")
+    press(page, "Give 1 up", within=question)
     expect(page.get_by_text("Under way", exact=True)).to_be_visible()
     advance_operations()
     expect(page.get_by_text("Done", exact=True)).to_be_visible()

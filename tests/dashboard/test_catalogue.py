@@ -9,7 +9,9 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 from pytest_django.asserts import assertContains, assertNotContains
 
-from apps.accounts.models import User
+from apps.accounts.models import AuditEvent, User
+from apps.accounts.services import access, people
+from apps.accounts.services.access import Access
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
 from apps.catalog.services import proposals
 from apps.scorecards.preview import preview_target
@@ -166,6 +168,23 @@ def test_a_start_that_has_passed_is_not_approved_silently(proposed, lea):
 
     with pytest.raises(proposals.StartHasPassed):
         proposals.approve(ChangeProposal.objects.get(), by=lea)
+
+
+@pytest.mark.parametrize("lost", ["role", "account", "by hand"])
+def test_a_proposal_ends_with_the_right_to_propose(proposed, ivo, lea, person, lost):
+    ada = person("ada", "administrator")
+    if lost == "role":
+        access.change_access(ivo, Access(frozenset(["executive"]), frozenset()), by=ada, why="")
+    elif lost == "account":
+        people.close_account(ivo, by=ada)
+    else:
+        ivo.groups.clear()
+    before = SlaTarget.objects.count()
+    signed_in(lea).post(f"/catalogue/changes/{proposed.pk}/decide/", {"decision": "approve"})
+    assert SlaTarget.objects.count() == before
+    if lost != "by hand":
+        assertContains(signed_in(lea).get("/catalogue/changes/"), "Lapsed, as its author")
+        assert AuditEvent.objects.filter(act="change.lapsed").count() == 1
 
 
 def test_ones_own_proposal_can_be_taken_back_by_nobody_else(proposed, ivo, lea):

@@ -55,6 +55,13 @@ def test_icons_named_in_code_are_in_the_sprite():
     assert [name for name in named if f'<symbol id="{name}"' not in SPRITE] == []
 
 
+def test_no_icon_of_the_sprite_is_one_that_nobody_names():
+    ours = [*(settings.BASE_DIR / "apps").rglob("*.py"), *TEMPLATES]
+    said = "\n".join(path.read_text() for path in ours)
+    kept = re.findall(r'<symbol id="([\w-]+)"', SPRITE)
+    assert [name for name in kept if f'"{name}"' not in said] == []
+
+
 def test_every_class_in_our_templates_and_tones_has_a_rule():
     css = (STATIC / "css/throughline.css").read_text()
     for name in ("q0", "q1", "q2", "q3", "q4", "few", "none", "unused", "hs", "att", "lane"):

@@ -20,6 +20,7 @@ from apps.accounts.separation import SENSITIVE, Combination, toxic
 from apps.accounts.services import audit
 from apps.accounts.services.grants import grant_facility, revoke_facility
 from apps.catalog.models import Facility
+from apps.catalog.services import proposals
 from apps.core.db import execute
 
 REQUESTS_LAST = timedelta(days=7)
@@ -29,6 +30,10 @@ State = RoleRequest.State
 
 class NotAllowed(Exception):
     """A change that nobody, or not this person, may make; the text says why in plain words."""
+
+
+class Lapsed(NotAllowed):
+    """Who asked for it may not ask for it any more."""
 
 
 class Toxic(NotAllowed):
@@ -110,7 +115,7 @@ def _change_access(person: User, wanted: Access, *, by: User, why: str) -> Chang
     for role in change.gives:
         _give(person, role, by=by)
     for role in change.asks:
-        _request(person, role, by=by, why=why)
+        request_role(person, role, by=by, why=why)
     for place in Facility.objects.filter(pk__in=change.opens):
         grant_facility(to=person, facility=place, by=by)
     for place in Facility.objects.filter(pk__in=change.closes):
@@ -124,6 +129,9 @@ def confirm_role(request: RoleRequest, *, by: User) -> None:
         _confirm(request, by=by)
     except Toxic as refusal:
         note_blocked(request.person, refusal, by=by)
+        raise
+    except Lapsed:
+        _close_undecided(request, State.LAPSED)
         raise
 
 
@@ -155,17 +163,43 @@ def refuse_role(request: RoleRequest, *, by: User, remark: str = "") -> None:
 def expire_requests() -> int:
     """Close requests that nobody decided in time; how many."""
     late = RoleRequest.objects.filter(state=State.PENDING, expires_at__lte=now())
-    return sum(_expire(request) for request in late)
+    return sum(_close_undecided(request, State.EXPIRED) for request in late)
+
+
+def lapse_what_they_asked(person: User) -> None:
+    """What somebody asked for ends with their right to ask for it: nobody decides it after."""
+    person = User.objects.get(pk=person.pk)
+    if not may_ask(person):
+        for request in RoleRequest.objects.filter(requested_by=person, state=State.PENDING):
+            _close_undecided(request, State.LAPSED)
+    if not may_propose(person):
+        for lapsed in proposals.lapse(by=person):
+            on = f"proposal:{lapsed.pk}"
+            facts = {"kind": lapsed.kind}
+            audit.record(None, Act.CHANGE_LAPSED, on=on, facility=lapsed.facility_id, facts=facts)
+
+
+CLOSED_BY_ITSELF = {State.EXPIRED: Act.ROLE_EXPIRED, State.LAPSED: Act.ROLE_LAPSED}
 
 
 @transaction.atomic
-def _expire(request: RoleRequest) -> bool:
-    late = RoleRequest.objects.filter(pk=request.pk, state=State.PENDING)
-    closed = late.update(state=State.EXPIRED, decided_at=now())
+def _close_undecided(request: RoleRequest, state: RoleRequest.State) -> bool:
+    undecided = RoleRequest.objects.filter(pk=request.pk, state=State.PENDING)
+    closed = undecided.update(state=state, decided_at=now())
     if closed:
-        facts = _facts(request)
-        audit.record(None, Act.ROLE_EXPIRED, on=f"user:{request.person_id}", facts=facts)
+        act, facts = CLOSED_BY_ITSELF[state], _facts(request)
+        audit.record(None, act, on=f"user:{request.person_id}", facts=facts)
     return bool(closed)
+
+
+def may_ask(person: User) -> bool:
+    """Whether somebody may ask for a role for others."""
+    return person.is_active and person.has_perm("accounts.manage_people")
+
+
+def may_propose(person: User) -> bool:
+    """Whether somebody may propose a change of the catalogue."""
+    return person.is_active and person.has_perm("accounts.propose_changes")
 
 
 def locked(person: User) -> User:
@@ -177,7 +211,7 @@ def locked(person: User) -> User:
 
 
 def _check_persons(person: User, by: User) -> None:
-    if not by.is_active or not by.has_perm("accounts.manage_people"):
+    if not may_ask(by):
         raise NotAllowed("This takes an administrator.")
     if person.pk == by.pk:
         raise NotAllowed("Nobody changes their own access. Ask another administrator.")
@@ -197,6 +231,8 @@ def _check_second_person(request: RoleRequest, by: User) -> None:
         raise NotAllowed("Who asked for a role does not confirm it. Ask somebody else.")
     if by.pk == request.person_id:
         raise NotAllowed("Nobody confirms their own role.")
+    if not may_ask(User.objects.get(pk=request.requested_by_id)):
+        raise Lapsed("Who asked for this role may not ask for roles any more. Ask for it anew.")
 
 
 def _check_somebody_is_left(person: User, *, leaves: Collection[str]) -> None:
@@ -230,6 +266,16 @@ def _take(person: User, role: str, *, by: User) -> None:
     person.groups.remove(Group.objects.get(name=role))
     _keep_doors(person)
     audit.record(by, Act.ROLE_REVOKED, on=f"user:{person.pk}", facts={"role": role})
+    lapse_what_they_asked(person)
+
+
+def take_sensitive(person: User, *, by: User) -> tuple[str, ...]:
+    """Take the roles of two people away, under the lock of the person; which."""
+    taken = _ordered(access_of(person).roles & set(SENSITIVE))
+    _check_somebody_is_left(person, leaves=taken)
+    for role in taken:
+        _take(person, role, by=by)
+    return taken
 
 
 def _keep_doors(person: User) -> None:
@@ -239,11 +285,12 @@ def _keep_doors(person: User) -> None:
     User.objects.filter(pk=person.pk).update(is_staff=is_staff)
 
 
-def _request(person: User, role: str, *, by: User, why: str) -> None:
+def request_role(person: User, role: str, *, by: User, why: str) -> None:
+    """Ask for a role that a second person gives, under the lock of the person."""
     if len(why.strip()) < SHORTEST_WHY:
         raise NotAllowed("Say why: the second person decides by it.")
     for late in RoleRequest.objects.filter(person=person, role=role, expires_at__lte=now()):
-        _expire(late)
+        _close_undecided(late, State.EXPIRED)
     moment = now()
     request = RoleRequest.objects.create(
         person=person,

@@ -12,10 +12,14 @@ from apps.accounts.services import audit
 from apps.accounts.services.access import (
     NotAllowed,
     access_of,
+    lapse_what_they_asked,
     locked,
     other_administrators,
     refuse_role,
+    request_role,
+    take_sensitive,
 )
+from apps.accounts.services.factors import reset_factors
 from apps.accounts.services.tokens import revoke_tokens
 
 
@@ -52,14 +56,36 @@ def close_account(person: User, *, by: User) -> None:
         refuse_role(request, by=by, remark="The account was closed.")
     revoke_tokens(user=person, by=by)
     audit.record(by, Act.PERSON_DEACTIVATED, on=f"user:{person.pk}")
+    lapse_what_they_asked(person)
 
 
 @transaction.atomic
 def reopen_account(person: User, *, by: User) -> None:
-    """Let somebody in again. Their roles and facilities are as they were; their tokens are not."""
+    """Let somebody in again, with what one person may give: their roles of two people are asked
+    for anew, and their tokens stay revoked."""
     _check(by, person)
+    person = locked(person)
     if User.objects.filter(pk=person.pk, is_active=False).update(is_active=True):
+        take_sensitive(person, by=by)
         audit.record(by, Act.PERSON_REACTIVATED, on=f"user:{person.pk}")
+
+
+@transaction.atomic
+def reset_second_factors(person: User, *, by: User, why: str) -> tuple[str, ...]:
+    """For who lost every second factor: they go, and with them the roles of two people, which are
+    asked for again at once. So nobody alone weakens the account of a second person."""
+    _check(by, person)
+    person = locked(person)
+    if not person.is_active:
+        raise NotAllowed("This account is closed. Open it first.")
+    if not has_factor(person):
+        raise NotAllowed("This account has no second factor.")
+    roles = take_sensitive(person, by=by)
+    for role in roles:
+        request_role(person, role, by=by, why=why)
+    reset_factors(user=person)
+    audit.record(by, Act.FACTOR_RESET, on=f"user:{person.pk}")
+    return roles
 
 
 def password_key(person: User, *, by: User) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """People: who they are, what they hold; giving and taking it, with a preview."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from apps.accounts.roles import ROLES
 from apps.accounts.separation import SENSITIVE, delicate, named
 from apps.accounts.services import access, people, revoke_tokens
 from apps.accounts.services.access import Access, Change, NotAllowed
+from apps.accounts.services.sessions import live_sessions
 from apps.accounts.tree import covered, tree
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import render_page
@@ -49,7 +50,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "page": page,
         "has_more": len(found) > size,
         "places": snapshot().facilities_by_id,
-        "requests": [one_request(one, reader(request)) for one in queries.pending_requests()],
+        "requests": waiting(queries.pending_requests(), reader(request)),
         "may_manage": reader(request).has_perm(MANAGE),
     }
     return render_page(request, "accounts/people.html", "accounts/_people.html", context)
@@ -202,10 +203,27 @@ def _act_on(
     return redirect("accounts:person", pk=pk)
 
 
-@require_POST
+def _ask(request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    """What would be lost, before it is: a dialog over the person's page, or a page of its own."""
+    whom = get_object_or_404(User, pk=pk)
+    context = {
+        "whom": whom,
+        "part": part,
+        "name": whom.get_full_name() or whom.username,
+        "sessions": len(live_sessions(whom)),
+        "tokens": whom.api_tokens.filter(revoked_at=None),
+        "requests": queries.pending_requests().filter(person=whom).count(),
+        "by_two": given_by_two(whom),
+    }
+    return render_page(request, "accounts/question.html", part, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs(MANAGE)
 @confirmed_to_write
 def close(request: HttpRequest, pk: int) -> HttpResponse:
+    if request.method != "POST":
+        return _ask(request, pk, "accounts/_close.html")
     by = reader(request)
     said = "The account is closed: sessions and tokens have ended."
     return _act_on(request, pk, lambda whom: people.close_account(whom, by=by), said)
@@ -220,13 +238,30 @@ def reopen(request: HttpRequest, pk: int) -> HttpResponse:
     return _act_on(request, pk, lambda whom: people.reopen_account(whom, by=by), said)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs(MANAGE)
 @confirmed_to_write
 def end_tokens(request: HttpRequest, pk: int) -> HttpResponse:
+    if request.method != "POST":
+        return _ask(request, pk, "accounts/_end_tokens.html")
     by = reader(request)
     said = "All tokens are revoked."
     return _act_on(request, pk, lambda whom: revoke_tokens(user=whom, by=by), said)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(MANAGE)
+@confirmed_to_write
+def reset_factors(request: HttpRequest, pk: int) -> HttpResponse:
+    if request.method != "POST":
+        return _ask(request, pk, "accounts/_reset_factors.html")
+    by, why = reader(request), request.POST.get("why", "")
+    said = (
+        "The second factors are gone and the sessions have ended. They are told when they sign in."
+    )
+    return _act_on(
+        request, pk, lambda whom: people.reset_second_factors(whom, by=by, why=why), said
+    )
 
 
 @require_POST
@@ -264,11 +299,19 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("accounts:people")
 
 
+def waiting(wishes: Iterable[RoleRequest], by: User) -> list[dict[str, Any]]:
+    """Requests as their reader sees them, each with what the second person should know."""
+    found = list(wishes)
+    made = queries.made_by([one.person_id for one in found]) if found else {}
+    return [one_request(one, by) | {"made": made[one.person_id]} for one in found]
+
+
 def one_request(wish: RoleRequest, by: User) -> dict[str, Any]:
     """A request as its reader sees it: what they may do about it, and if nothing, why."""
     is_own = wish.requested_by_id == by.pk
     return {
         "wish": wish,
+        "stands": wish.stands,  # type: ignore[attr-defined]
         "role": next(named([wish.role]), wish.role),
         "adds": abilities([wish.role]),
         "is_own": is_own,
@@ -291,16 +334,22 @@ def _render_person(request: HttpRequest, whom: User, refusal: str = "") -> HttpR
         "grants": [_grant(catalogue, pk, given) for pk in sorted(held.facilities)],
         "sees": len(covered(catalogue, held.facilities)),
         "abilities": abilities(held.roles),
-        "requests": [one_request(one, by) for one in wishes],
+        "requests": waiting(wishes, by),
         "decided": [(next(named([one.role]), one.role), one)
                     for one in queries.decided_requests(whom)[:10]],
         "tokens": whom.api_tokens.filter(revoked_at=None),
         "warnings": [f"{one.names}: {one.why}" for one in delicate(held.roles)],
         "may_manage": by.has_perm(MANAGE) and by.pk != whom.pk,
         "is_me": by.pk == whom.pk,
+        "by_two": given_by_two(whom),
         "history": history_of(whom, by),
     }  # fmt: skip
     return render(request, "accounts/person.html", context)
+
+
+def given_by_two(whom: User) -> list[str]:
+    """The roles of two people that somebody holds, by name."""
+    return list(named(access.access_of(whom).roles & set(SENSITIVE)))
 
 
 def history_of(whom: User, by: User) -> list[trail.Noted]:

@@ -25,6 +25,7 @@ class ChangeProposal(models.Model):
         APPROVED = "approved", "Approved"
         REFUSED = "refused", "Refused"
         WITHDRAWN = "withdrawn", "Withdrawn"
+        LAPSED = "lapsed", "Lapsed"
 
     kind = models.CharField(max_length=14, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.PROPOSED)
@@ -56,7 +57,7 @@ class ChangeProposal(models.Model):
                 name="changeproposal_second_person",
             ),
             models.CheckConstraint(
-                condition=Q(state="proposed") | Q(decided_by__isnull=False),
+                condition=Q(state__in=["proposed", "lapsed"]) | Q(decided_by__isnull=False),
                 name="changeproposal_decided_by_somebody",
             ),
             models.CheckConstraint(

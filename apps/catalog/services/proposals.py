@@ -22,6 +22,10 @@ class NotYours(Exception):
     """Whoever proposes a change does not decide it, and nobody else takes it back."""
 
 
+class AuthorMayNot(Exception):
+    """Who proposed it may not propose any more, so nobody stands for it."""
+
+
 class AlreadyDecided(Exception):
     """Somebody was faster, or its time is over."""
 
@@ -84,6 +88,8 @@ def add_alias(facility: Facility, *, system: System | None, alias: str) -> Facil
 @transaction.atomic
 def approve(proposal: ChangeProposal, *, by: Any, note: str = "") -> None:
     """As the second person: what was asked for happens, or nothing does."""
+    if not author_stands(proposal):
+        raise AuthorMayNot
     if proposal.is_late(now()):
         raise StartHasPassed
     _decide(proposal, ChangeProposal.State.APPROVED, by, note)
@@ -100,6 +106,19 @@ def withdraw(proposal: ChangeProposal, *, by: Any) -> None:
     if proposal.proposed_by_id != by.pk:
         raise NotYours
     _close(proposal, ChangeProposal.State.WITHDRAWN, by, "")
+
+
+def author_stands(proposal: ChangeProposal) -> bool:
+    """Whether who proposed it could propose it today."""
+    author = proposal.proposed_by
+    return bool(author.is_active and author.has_perm("accounts.propose_changes"))
+
+
+def lapse(*, by: Any) -> list[ChangeProposal]:
+    """End what somebody proposed and nobody decided; which those were."""
+    waiting = ChangeProposal.objects.filter(proposed_by=by, state=ChangeProposal.State.PROPOSED)
+    ended = {"state": ChangeProposal.State.LAPSED, "decided_at": Now()}
+    return [one for one in waiting if waiting.filter(pk=one.pk).update(**ended)]
 
 
 def _decide(proposal: ChangeProposal, state: ChangeProposal.State, by: Any, note: str) -> None:

@@ -167,6 +167,7 @@ def proposal_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 
 REFUSED = {
     proposals.NotYours: "You proposed it: somebody else decides.",
+    proposals.AuthorMayNot: "Who proposed it may not propose any more. Somebody else proposes it.",
     proposals.AlreadyDecided: "Somebody was faster, or its time is over.",
     proposals.StartHasPassed: "The start it asks for has passed. Refuse it, and propose it anew.",
     proposals.NameTaken: "The name has been given to a facility meanwhile.",
