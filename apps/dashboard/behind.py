@@ -1,4 +1,4 @@
-"""The transactions behind a figure, a page at a time."""
+"""The transactions or messages behind a figure, a page at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,15 @@ from django.urls import reverse
 
 from apps.dashboard import figures, listing, wording
 from apps.dashboard.listing import TransactionRow
+from apps.dashboard.looks import Look
 from apps.dashboard.queries import PAGE
 from apps.dashboard.questions import Question
+from apps.dashboard.timeline import OUTCOMES
 from apps.scorecards import tallies
+from apps.scorecards.messages import Message, page_of_messages
 from apps.scorecards.parts import Part
 from apps.scorecards.tallies import Listed, Mark, Recount, Tally
-from apps.telemetry.models import Transaction
+from apps.telemetry.models import Outcome, Transaction
 
 # Read at once for a file.
 CHUNK = 1_000
@@ -34,10 +37,27 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageItem:
+    """A message in a list; without an address where its transaction is none of the reader's."""
+
+    id: UUID
+    correlation_id: str
+    address: str
+    line: str
+    site: str
+    at: str
+    received: str
+    stage: str
+    outcome: Look
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list, and what the whole of it adds up to."""
 
-    items: Sequence[Item]
+    items: Sequence[Item] | Sequence[MessageItem]
     number: str
     amount: str
     is_first: bool
@@ -52,19 +72,52 @@ def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
     mark = read_mark(after)
     with tallies.one_state():
         found = tallies.tallies(question.metric, question.cells)
-        listed = tallies.page_of(part, question.cells, found, after=mark, rows=PAGE + 1)
-        rows = Transaction.objects.in_bulk([one.id for one in listed[:PAGE]])
+        read = _messages if part.is_of_messages else _transactions
+        items, following = read(question, part, found, mark, now)
         whole = _whole(question, part, found)
     return Page(
-        [_item(question, rows[one.id], one.at, now) for one in listed[:PAGE]],
+        items,
         wording.count(whole.number),
         wording.money(whole.amount) if part.amount else "",
         mark is None,
         _address(question, part),
-        _address(question, part, next_mark(rows, listed)),
+        _address(question, part, following),
         figures.address(question.metric.code, **question.fixed),
         urlencode(question.fixed),
     )
+
+
+def _transactions(
+    question: Question, part: Part, found: Sequence[Tally], mark: Mark | None, now: datetime
+) -> tuple[Sequence[Item], str]:
+    """The rows of a page, and the mark of the next."""
+    listed = tallies.page_of(part, question.cells, found, after=mark, rows=PAGE + 1)
+    rows = Transaction.objects.in_bulk([one.id for one in listed[:PAGE]])
+    items = [_item(question, rows[one.id], one.at, now) for one in listed[:PAGE]]
+    return items, next_mark(rows, listed)
+
+
+def _messages(
+    question: Question, part: Part, found: Sequence[Tally], mark: Mark | None, now: datetime
+) -> tuple[Sequence[MessageItem], str]:
+    """The same of messages."""
+    listed = page_of_messages(part, question.cells, found, after=mark, rows=PAGE + 1)
+    items = [_message_item(question, one, now) for one in listed[:PAGE]]
+    return items, _written(listed[PAGE - 1].mark) if len(listed) > PAGE else ""
+
+
+def every_message(question: Question, part: Part, most: int) -> Iterator[Message]:
+    """The whole list of messages, up to so many, all of one state of the database."""
+    with tallies.one_state():
+        found = tallies.tallies(question.metric, question.cells)
+        mark: Mark | None = None
+        while most > 0:
+            rows = min(CHUNK, most)
+            listed = page_of_messages(part, question.cells, found, after=mark, rows=rows)
+            yield from listed
+            if len(listed) < rows:
+                return
+            mark, most = listed[-1].mark, most - rows
 
 
 def everything(question: Question, part: Part, most: int) -> Iterator[Transaction]:
@@ -109,8 +162,13 @@ def next_mark(rows: dict[UUID, Transaction], listed: Sequence[Listed]) -> str:
         return ""
     last = listed[PAGE - 1]
     of = rows[last.id]
-    microseconds = (last.at - EPOCH) // timedelta(microseconds=1)
-    return f"{of.workflow_id}-{of.facility_id}-{microseconds}-{last.id.hex}"
+    return _written(Mark(of.workflow_id, of.facility_id, last.at, last.id))
+
+
+def _written(mark: Mark) -> str:
+    """As an address has it."""
+    microseconds = (mark.at - EPOCH) // timedelta(microseconds=1)
+    return f"{mark.workflow_id}-{mark.facility_id}-{microseconds}-{mark.id.hex}"
 
 
 def _address(question: Question, part: Part, after: str | None = None) -> str:
@@ -129,3 +187,24 @@ def _item(question: Question, of: Transaction, at: datetime, now: datetime) -> I
     [row] = listing.transaction_rows([of], catalogue=catalogue, zone=zone, now=now)
     line = catalogue.workflows_by_id[of.workflow_id]
     return Item(row, line.short_name, place.short_name, wording.clock_time(at, zone, now=now))
+
+
+def _message_item(question: Question, of: Message, now: datetime) -> MessageItem:
+    catalogue = question.catalogue
+    place = catalogue.facilities_by_id[of.facility_id]
+    zone = ZoneInfo(place.time_zone)
+    stage = catalogue.stages_by_id.get(of.stage_id)
+    is_theirs = of.home_id in question.reach
+    return MessageItem(
+        of.id,
+        of.correlation_id,
+        reverse("dashboard:transaction", args=[of.transaction_id]) if is_theirs else "",
+        catalogue.workflows_by_id[of.workflow_id].short_name,
+        place.short_name,
+        wording.clock_time(of.occurred_at, zone, now=now),
+        wording.clock_time(of.received_at, zone, now=now),
+        stage.name if stage else f"Stage {of.rank}",
+        OUTCOMES[Outcome(of.outcome)],
+        of.attempt,
+        of.error_code or "",
+    )

@@ -1,15 +1,11 @@
-"""The choices of window and places that pages share, and the tiles of a scorecard."""
+"""The choices of window and places that pages share."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from apps.dashboard import wording
-from apps.dashboard.heat import p95
 from apps.dashboard.scope import Choice, Scope
-from apps.dashboard.tiles import Tile
-from apps.scorecards.queries import Glance, State
-from apps.scorecards.windows import Window
+from apps.scorecards.queries import State
 
 WINDOWS = {
     "1h": ("1 h", "last hour"),
@@ -30,6 +26,12 @@ class Selection:
     places: Choice
 
     @property
+    def where(self) -> dict[str, str]:
+        """The part of a figure's address that says of what places and when."""
+        places = "" if self.places.value == "all" else self.places.value
+        return {"places": places, "window": self.window}
+
+    @property
     def query(self) -> str:
         """The query string that leads back here; nothing for what goes without saying."""
         chosen = {}
@@ -48,34 +50,3 @@ def selection(scope: Scope, *, window: str, places: str) -> Selection:
 def is_stale(state: State, now: datetime) -> bool:
     """Whether the figures reach so far back only that a reader has to be told."""
     return now - state.reach(now) > STALE_AFTER
-
-
-def tiles(total: Glance, window: Window, now: datetime) -> list[Tile]:
-    """The figures of some cells together."""
-    due = f"of {wording.count(total.due)} due" if total.due else "nothing was due"
-    share = wording.NOTHING if total.attainment is None else wording.percent(total.attainment)
-    return [
-        Tile("Started", wording.count(total.started), foot=f"{wording.count(total.events)} events"),
-        Tile("Within SLA", share, "%" if total.due else "", due),
-        _p95_tile(total),
-        Tile("Open", wording.count(total.open), foot=_oldest(total, now)),
-        _overdue_tile(total),
-        Tile("Dollars open", wording.brief_money(total.amount_open),
-             foot=f"{wording.brief_money(total.amount_at_risk)} at risk"),
-    ]  # fmt: skip
-
-
-def _p95_tile(total: Glance) -> Tile:
-    figure, _, unit = p95(total).partition(wording.NARROW)
-    [median] = total.quantiles(0.5)
-    return Tile("p95 latency", figure, unit, f"median {wording.latency(median)}")
-
-
-def _overdue_tile(total: Glance) -> Tile:
-    foot = f"{wording.count(total.troubled)} failed or dead-lettered"
-    icon = "alert-triangle" if total.overdue else ""
-    return Tile("Overdue", wording.count(total.overdue), foot=foot, icon=icon)
-
-
-def _oldest(total: Glance, now: datetime) -> str:
-    return f"oldest {wording.duration(now - total.oldest_at)}" if total.oldest_at else "none waits"

@@ -1,6 +1,6 @@
 """How a figure is computed, as one reader may know it: the same page for every figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -8,31 +8,31 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from apps.dashboard import figures, wording
+from apps.dashboard import figures, readings, wording
+from apps.dashboard.feeds import NamedCells
 from apps.dashboard.questions import Question
+from apps.dashboard.readings import Before, Numbers
 from apps.dashboard.scope import Scope
-from apps.scorecards import budgets, histogram, queries, tallies
-from apps.scorecards.budgets import Budget
-from apps.scorecards.metrics import BUSINESS_KEY, METRICS, Clock, Kind, Metric
-from apps.scorecards.parts import Part, Role
-from apps.scorecards.queries import SilentCell
-from apps.scorecards.tallies import Cells, Recount, Tally
-from apps.scorecards.windows import HOUR
+from apps.scorecards import histogram, tallies
+from apps.scorecards.ages import Ages
+from apps.scorecards.metrics import BUSINESS_KEY, MESSAGE_KEY, METRICS, Kind, Metric
+from apps.scorecards.parts import AGES, Part, Role
 from apps.telemetry.queries import Dropped, duplicates_dropped
 
-OVERDUE = {Clock.INTEGRATION: METRICS["overdue"], Clock.BUSINESS: METRICS["business-overdue"]}
 ICONS = {Role.GOOD: "circle-check", Role.BAD: "alert-triangle", Role.EXCLUDED: "circle-minus"}
-# What a quantile is off by at most, half a bucket, and on average.
-QUANTILE_LIMIT = "A percentile is 1 to 2 % off on average, 8.9 % at most where there are few."
+UNITS = {"%": "%", "points": "points"}
+# What a change is the change of.
+CHANGE_OF = {"change": "attainment", "business-change": "business-attainment"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of an explanation; with an address where it opens what it counts."""
+    """A line of an explanation; with an address where it opens what it counts, or is explained."""
 
     label: str
     text: str
     address: str = ""
+    is_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +54,12 @@ class Opens:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """What was read for one explanation, all of one state of the database."""
-
-    found: Sequence[Tally]
-    value: float | None
-    budget: Budget | None
-    is_censored: bool
-    counted: Mapping[str, Recount] | None
-    exact: float | None
-    waiting: int | None
-    silent: Sequence[SilentCell]
-    reach: datetime
-
-    def sum(self, role: Role) -> int:
-        """How many play this role in all cells together."""
-        return sum(one.of(role) for one in self.found)
-
-    @property
-    def amount(self) -> int:
-        return sum(one.amount for one in self.found)
-
-
-@dataclass(frozen=True, slots=True)
 class Explanation:
     """Everything the page shows."""
 
     metric: Metric
     subject: str
+    value: float | None
     shown: str
     unit: str
     formula: str
@@ -89,102 +67,29 @@ class Explanation:
     check: Check
     note: str
     opens: Sequence[Opens]
+    named: NamedCells | None
 
 
 def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime) -> Explanation:
     """The explanation of a figure, and what counting again says."""
     with tallies.one_state():
-        numbers = _numbers(question, now)
+        numbers = readings.read(question, now=now)
     metric = question.metric
     dropped = duplicates_dropped() if _sees_all(scope) else None
     links = _Links(question) if sees_items else None
     return Explanation(
         metric,
         question.subject,
+        numbers.value,
         ("≥" if numbers.is_censored else "") + figures.shown(metric.code, numbers.value),
-        metric.unit if metric.unit == "%" and numbers.value is not None else "",
+        UNITS.get(metric.unit, "") if numbers.value is not None else "",
         _formula(metric, numbers),
         _facts(question, numbers, dropped, links, now=now),
         _check(metric, numbers),
         _note(question, numbers),
         [_opens(part, numbers, links) for part in metric.parts] if links else [],
+        numbers.named,
     )
-
-
-def _numbers(question: Question, now: datetime) -> Numbers:
-    metric, cells = question.metric, question.cells
-    reach = queries.state().reach(now)
-    found = tallies.tallies(metric, cells)
-    budget = budgets.budget_of(metric, cells, found, now=now) if _is_budget(metric) else None
-    is_affordable = tallies.is_affordable(metric, found)
-    counted = None
-    if is_affordable or metric.is_counted_now:
-        counted = {part.code: tallies.recount(part, cells) for part in metric.parts}
-    value = _value(metric, cells, found, budget, now)
-    if counted and metric.is_counted_now:
-        value = counted[metric.parts[0].code].number
-    return Numbers(
-        found,
-        value,
-        budget,
-        _is_censored(metric, cells, found),
-        counted,
-        tallies.exact_quantile(metric, cells) if is_affordable and metric.fraction else None,
-        _waiting(metric, cells),
-        _silent(cells, now) if cells.window.is_live else [],
-        reach,
-    )
-
-
-def _is_budget(metric: Metric) -> bool:
-    return metric.kind is Kind.BUDGET
-
-
-def _value(
-    metric: Metric, cells: Cells, found: Sequence[Tally], budget: Budget | None, now: datetime
-) -> float | None:
-    good, bad = (sum(one.of(role) for one in found) for role in (Role.GOOD, Role.BAD))
-    match metric.kind:
-        case Kind.SHARE:
-            return good / (good + bad) if good + bad else None
-        case Kind.BUDGET:
-            return budget.left if budget else None
-        case Kind.MONEY:
-            return sum(one.amount for one in found)
-        case Kind.AGE:
-            first = tallies.oldest(cells)
-            return (now - first).total_seconds() if first else None
-        case Kind.QUANTILE:
-            return _quantile(metric, cells, sum(one.counted for one in found))
-        case Kind.COUNT:
-            return sum(one.counted for one in found)
-
-
-def _quantile(metric: Metric, cells: Cells, number: int) -> float | None:
-    packed = tallies.histogram_of(metric, cells)
-    [found] = histogram.tail_quantiles(packed, number, (metric.fraction,))
-    return found
-
-
-def _is_censored(metric: Metric, cells: Cells, found: Sequence[Tally]) -> bool:
-    """Whether so many are late and still open that a percentile is only a lower bound."""
-    if not metric.fraction or not found or not cells.window.is_live:
-        return False
-    late = sum(one.counted for one in tallies.tallies(OVERDUE[metric.clock], cells))
-    return late > (1 - metric.fraction) * (sum(one.counted for one in found) + late)
-
-
-def _waiting(metric: Metric, cells: Cells) -> int | None:
-    """How many are open and not yet due; None where it is not asked, or would take too long."""
-    if not metric.of_role(Role.BAD):
-        return None
-    open_now = sum(one.counted for one in tallies.tallies(METRICS["open"], cells))
-    return tallies.not_yet_due(metric, cells) if open_now <= tallies.LOOKED_AT else None
-
-
-def _silent(cells: Cells, now: datetime) -> list[SilentCell]:
-    found = queries.silent_cells(facility_ids=list(cells.zones), since=now - HOUR, now=now)
-    return [one for one in found if one.workflow_id in cells.workflow_ids]
 
 
 def _sees_all(scope: Scope) -> bool:
@@ -192,28 +97,38 @@ def _sees_all(scope: Scope) -> bool:
 
 
 def _formula(metric: Metric, numbers: Numbers) -> str:
-    """The formula with the numbers filled in."""
-    return f"{metric.formula}\n{_filled(metric, numbers)}"
+    """The formula with the numbers filled in, below its last line."""
+    margin = " " * metric.formula.rpartition("\n")[2].index("=")
+    return f"{metric.formula}\n{margin}= {_filled(metric, numbers)}"
 
 
 def _filled(metric: Metric, numbers: Numbers) -> str:
-    good, bad = numbers.sum(Role.GOOD), numbers.sum(Role.BAD)
     value = figures.shown(metric.code, numbers.value)
     match metric.kind:
-        case Kind.SHARE:
-            parts = f"{wording.count(good)} / {wording.count(good + bad)}"
-            return f"      = {parts} = {value} %" if good + bad else "      = no data: nothing due"
-        case Kind.BUDGET:
-            if not numbers.budget:
-                return "        = no data: nothing due"
-            allowed, late = wording.count(numbers.budget.allowed), wording.count(bad)
-            return f"        = {allowed} - {late} = {value}"
+        case Kind.SHARE | Kind.BUDGET | Kind.RATE | Kind.CHANGE:
+            return _judged(metric, numbers, value)
         case Kind.QUANTILE:
-            return f"      = {value}, of {wording.count(numbers.sum(Role.COUNTED))} latencies"
+            return f"{value}, of {wording.count(numbers.sum(Role.COUNTED))} latencies"
         case Kind.MONEY:
-            return f"      = {wording.money(numbers.amount)}"
+            return wording.money(int(numbers.value or 0))
         case _:
-            return f"      = {value}"
+            return value
+
+
+def _judged(metric: Metric, numbers: Numbers, value: str) -> str:
+    """What was made of in time and late."""
+    bad, due = numbers.sum(Role.BAD), numbers.due
+    if numbers.value is None:
+        return "no data: nothing due" if not due else "no data: too little was due"
+    if metric.kind is Kind.BUDGET and numbers.budget:
+        return f"{wording.count(numbers.budget.allowed)} - {wording.count(bad)} = {value}"
+    if metric.kind is Kind.CHANGE and numbers.before and numbers.before.value is not None:
+        now = wording.percent((due - bad) / due)
+        return f"{now} % - {wording.percent(numbers.before.value)} % = {value}"
+    if metric.kind is Kind.RATE:
+        allowed = wording.brief(bad / numbers.value) if numbers.value else "what is allowed"
+        return f"{wording.count(bad)} / {allowed} = {value}"
+    return f"{wording.count(due - bad)} / {wording.count(due)} = {value} %"
 
 
 def _facts(
@@ -229,7 +144,7 @@ def _facts(
         Fact("Window", _window_text(question, now)),
         Fact("Counted", metric.attribution),
         *_part_facts(metric, numbers, links),
-        Fact("One transaction is", BUSINESS_KEY),
+        *_key_facts(metric),
     ]
     if metric.of_role(Role.BAD):
         waiting = numbers.waiting
@@ -242,13 +157,55 @@ def _facts(
         Fact("Data to", wording.clock_time(numbers.reach, question.zone, now=now)),
         Fact("Feeds behind", _behind(question, numbers)),
     ]
-    if metric.fraction:
-        facts.append(Fact("How exact", QUANTILE_LIMIT))
+    if metric.fraction and numbers.value is not None:
+        facts.append(Fact("How exact", _exactness(numbers.value)))
+    if numbers.before:
+        facts.append(_before_fact(question, numbers.before))
+    if numbers.photographed:
+        facts.append(Fact("On the flow page", _photograph(metric, numbers.photographed, question)))
     return facts
+
+
+def _key_facts(metric: Metric) -> list[Fact]:
+    """What makes two the same."""
+    if metric.kind is Kind.CELLS:
+        return []
+    if metric.is_of_messages:
+        return [Fact("One message is", MESSAGE_KEY)]
+    return [Fact("One transaction is", BUSINESS_KEY)]
+
+
+def _exactness(milliseconds: float) -> str:
+    """Between which two latencies the exact percentile lies: those of its bucket."""
+    low, high = (wording.latency(edge) for edge in histogram.bucket_of(milliseconds))
+    return f"the exact one lies between {low} and {high}; 1 to 2 % off on average"
+
+
+def _before_fact(question: Question, before: Before) -> Fact:
+    """The window before, which opens the same explanation of that time."""
+    code = CHANGE_OF.get(question.metric.code, question.metric.code)
+    address = figures.address(code, **question.at(before.cells))
+    unit = " %" if METRICS[code].kind is Kind.SHARE and before.value is not None else ""
+    text = f"{figures.shown(code, before.value)}{unit}, of {wording.count(before.due)}"
+    return Fact("Window before", text, address, is_explained=True)
+
+
+def _photograph(metric: Metric, of: Ages, question: Question) -> str:
+    """What the flow page shows of a backlog that is counted anew here."""
+    place = next(n for n, part in enumerate(AGES) if part is metric.parts[0])
+    number = of.amounts[place] or 0 if metric.kind is Kind.MONEY else of.counts[place]
+    assert of.taken_at is not None  # noqa: S101  it is fresh
+    at = of.taken_at.astimezone(question.zone)
+    return f"{figures.shown(metric.code, number)}, photographed at {at:%H:%M}"
 
 
 def _part_facts(metric: Metric, numbers: Numbers, links: "_Links | None") -> list[Fact]:
     """The numerator, the denominator, what was left out."""
+    if numbers.named:
+        return [
+            Fact("Numerator", wording.count(len(numbers.named.rows))),
+            Fact("Denominator", f"{wording.count(numbers.named.of)} {metric.unit}"),
+        ]
     if not metric.of_role(Role.BAD):
         return []
     good, bad, out = (numbers.sum(role) for role in (Role.GOOD, Role.BAD, Role.EXCLUDED))
@@ -296,11 +253,14 @@ def _behind(question: Question, numbers: Numbers) -> str:
 
 def _note(question: Question, numbers: Numbers) -> str:
     """How far late data could still move the figure."""
+    if numbers.kept_since:
+        day = wording.clock_time(numbers.kept_since, question.zone, now=numbers.reach)
+        return f"Single messages are kept since {day}: the list begins there."
     missing = sum(one.usual for one in numbers.silent)
     if not missing or question.metric.is_standing:
         return ""
     late = f"{len(numbers.silent)} silent: up to {wording.count(missing)} events may still arrive."
-    good, due = numbers.sum(Role.GOOD), numbers.sum(Role.GOOD) + numbers.sum(Role.BAD)
+    good, due = numbers.sum(Role.GOOD), numbers.due
     if question.metric.kind is not Kind.SHARE or not due:
         return late
     low, high = good / (due + missing), (good + missing) / (due + missing)
@@ -308,7 +268,9 @@ def _note(question: Question, numbers: Numbers) -> str:
 
 
 def _check(metric: Metric, numbers: Numbers) -> Check:
-    """Whether counting the transactions one by one gives the same."""
+    """Whether counting one by one gives the same."""
+    if numbers.named:
+        return Check("ok", "circle-check", "Each is named below, and its figures open in turn.")
     if numbers.counted is None:
         text = "Not recounted here: too many to count while you wait. “verify” recounts all."
         return Check("mute", "clock", text)

@@ -27,7 +27,11 @@ def shown(code: str, value: float | None) -> str:
             return wording.duration(timedelta(seconds=value))
         case Kind.BUDGET:
             return wording.signed(int(value))
-        case Kind.COUNT:
+        case Kind.CHANGE:
+            return wording.points(value)
+        case Kind.RATE:
+            return f"{value:.1f}\u00d7"
+        case Kind.COUNT | Kind.CELLS:
             return wording.count(int(value))
 
 

@@ -61,12 +61,13 @@ LEGEND = (
 )
 
 
-# A link to the cell's transactions; the sum of a row leads nowhere; a dash was never used. What is
-# put in are our own words and figures, and addresses that are escaped once: escaping every part
-# again would be most of the work of a page.
+# A link to the cell's scorecard, where each of its figures is explained; the sum of a row has none,
+# so its figures are; a dash was never used. What is put in are our own words and figures, and
+# addresses that are escaped once: escaping every part again would be most of the work of a page.
 # Two lines of text and no more elements than that takes: a table may have a thousand cells.
 LINK = '<td class="{}"><a href="{}" title="{}">{}</a></td>'
 SUM = '<td class="{}"><div title="{}">{}</div></td>'
+FIGURE = '<a class="figure" data-dialog="drawer" data-metric="{}" href="{}">{}</a>'
 UNUSED = '<td class="unused"><span role="img" aria-label="not in use">\u2013</span></td>'
 
 
@@ -107,6 +108,8 @@ class Board:
     workflows: Sequence[Workflow]
     sites: Sequence[Facility]
     address: Address
+    # Where a metric of a workflow is explained for all these sites.
+    explained: Callable[[str, Workflow], str]
 
 
 def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
@@ -153,7 +156,7 @@ def _row(board: Board, line: Workflow) -> HeatRow:
     objective = _shared_objective(board, line)
     total = board.cards.workflows[line.id]
     judged = tone(total, objective)
-    cells, troubled = [SUM.format(judged.css, *_words(total, judged, ""))], 0
+    cells, troubled = [_sum(board, line, total, judged)], 0
     for site in board.sites:
         markup, needs_a_look = _site_cell(board, line, site)
         cells.append(markup)
@@ -165,6 +168,18 @@ def _row(board: Board, line: Workflow) -> HeatRow:
         SafeString("".join(cells)),
         troubled,
     )
+
+
+def _sum(board: Board, line: Workflow, total: Glance, judged: Tone) -> str:
+    """The markup of the sum of a row."""
+
+    def figure(text: str, code: str) -> str:
+        return FIGURE.format(code, board.explained(code, line), text)
+
+    speed = p95(total)
+    small = _small(total, judged, figure(speed, "p95"), figure(f"{total.open:,}", "open"))
+    lines = _lines(judged, figure(_share(total), "attainment"), small)
+    return SUM.format(judged.css, _title(total, judged, speed), lines)
 
 
 def _shared_objective(board: Board, line: Workflow) -> float | None:
@@ -188,32 +203,33 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
     if cell is None:
         return UNUSED, False
     judged = judge(board, key)
-    words = _words(cell, judged, board.silent.get(key, ""))
-    return LINK.format(judged.css, board.address(line, site), *words), judged in TROUBLED
+    speed, silence = p95(cell), board.silent.get(key, "")
+    title = _title(cell, judged, speed, silence)
+    small = _small(cell, judged, speed, f"{cell.open:,}")
+    said = _silent(silence) if silence else _lines(judged, _share(cell), small)
+    return LINK.format(judged.css, board.address(line, site), title, said), judged in TROUBLED
 
 
-def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str]:
-    """Its title, and what it says in two lines."""
-    speed, due, waiting = p95(cell), cell.due, cell.open
-    return (
-        f"{judged.word}{silence and f' for {silence}'}, {waiting} open, p95 {speed}, {due} due",
-        f"<span>{_lines(cell, judged, silence)}</span>" if silence
-        else _lines(cell, judged, _small(cell, judged, speed)),
-    )  # fmt: skip
+def _title(cell: Glance, judged: Tone, speed: str, silence: str = "") -> str:
+    how = f"{judged.word}{silence and f' for {silence}'}"
+    return f"{how}, {cell.open} open, p95 {speed}, {cell.due} due"
 
 
-def _lines(cell: Glance, judged: Tone, small: str) -> str:
-    return f"{_figure(cell, judged)}\n{icon(judged.icon) if judged.icon else ''}{small}"
+def _silent(silence: str) -> str:
+    """On a ground of its own, to be read on a hatch."""
+    return f"<span>{_lines(SILENT, 'Silent', silence)}</span>"
 
 
-def _small(cell: Glance, judged: Tone, speed: str) -> str:
+def _lines(judged: Tone, figure: str, small: str) -> str:
+    return f"{figure}\n{icon(judged.icon) if judged.icon else ''}{small}"
+
+
+def _small(cell: Glance, judged: Tone, speed: str, waiting: str) -> str:
     if judged is FEW:
         return f"n={cell.due}"
-    return f"{cell.open:,} · {judged.word if judged is NO_TARGET else speed}"
+    return f"{waiting} · {judged.word if judged is NO_TARGET else speed}"
 
 
-def _figure(cell: Glance, judged: Tone) -> str:
-    if judged is SILENT:
-        return "Silent"
+def _share(cell: Glance) -> str:
     share = cell.attainment
     return "no data" if share is None else wording.percent(share)

@@ -93,6 +93,7 @@ class ReceiptRow:
     events: int
     duplicates: int
     look: Look
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def receipt_rows(found: Sequence[Receipt], *, zone: ZoneInfo, now: datetime) -> 
             one.events,
             one.duplicates or 0,
             BATCH_STATES[IngestBatch.State(one.state)],
+            one.is_open,
         )
         for one in found
     ]

@@ -22,7 +22,8 @@ RECEIPT_SLACK = timedelta(seconds=2)
 # of receipt, and a row's id starts with its time, so each receipt is a short range of the primary
 # key. Journal days are dropped after a while; then nothing is found.
 RECEIPTS = """
-SELECT b.id, b.received_at, b.events, b.duplicates, b.state, b.folded_at, s.name AS source
+SELECT b.id, b.received_at, b.events, b.duplicates, b.state, b.folded_at, s.name AS source,
+       %(everywhere)s OR COALESCE(b.scope <@ %(facilities)s::integer[], false) AS is_open
   FROM unnest(%(sources)s::integer[], %(moments)s::timestamptz[], %(lowest)s::uuid[],
               %(highest)s::uuid[]) AS receipt (source_id, at, lowest, highest)
   JOIN telemetry_ingestbatch b ON b.id >= receipt.lowest AND b.id <= receipt.highest
@@ -77,6 +78,8 @@ class Receipt:
     state: int
     folded_at: datetime | None
     source: str
+    # Whether its reader sees all that its sender speaks for, and so the batch itself.
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,9 @@ def siblings(of: Transaction, *, facilities: Sequence[int]) -> list[Sibling]:
     return fetch_all(SIBLINGS, params, row=Sibling)
 
 
-def receipts(found: Sequence[Event]) -> list[Receipt]:
+def receipts(
+    found: Sequence[Event], *, facilities: Sequence[int], everywhere: bool
+) -> list[Receipt]:
     """The batches in which these events arrived, as far as the journal still has them."""
     arrivals = sorted({(event.source_id, event.received_at) for event in found})
     params = {
@@ -129,6 +134,8 @@ def receipts(found: Sequence[Event]) -> list[Receipt]:
         "moments": [at for _, at in arrivals],
         "lowest": [_journal_id(at - RECEIPT_SLACK, 0) for _, at in arrivals],
         "highest": [_journal_id(at + RECEIPT_SLACK, (1 << 80) - 1) for _, at in arrivals],
+        "facilities": list(facilities),
+        "everywhere": everywhere,
     }
     return fetch_all(RECEIPTS, params, row=Receipt)
 

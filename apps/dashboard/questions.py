@@ -25,6 +25,8 @@ class Question:
     where: Mapping[str, str]
     zone: ZoneInfo
     catalogue: Snapshot
+    # The facilities the reader may see at all.
+    reach: frozenset[int]
 
     @property
     def subject(self) -> str:
@@ -40,15 +42,19 @@ class Question:
         """The time it is about."""
         if self.metric.is_standing:
             return "now"
-        return f"{_moment(self.cells.window.start)} to {_moment(self.cells.window.end)}"
+        return f"{moment(self.cells.window.start)} to {moment(self.cells.window.end)}"
 
     @property
     def fixed(self) -> Mapping[str, str]:
         """The same question about the same time, whenever it is asked again."""
         if self.metric.is_standing:
             return self.where
-        window = self.cells.window
-        return {**self.where, "from": _moment(window.start), "to": _moment(window.end)}
+        return self.at(self.cells)
+
+    def at(self, cells: Cells) -> Mapping[str, str]:
+        """Where these cells are asked about, in the time they say."""
+        window = cells.window
+        return {**self.where, "from": moment(window.start), "to": moment(window.end)}
 
 
 def read_question(request: HttpRequest, scope: Scope, metric: str, *, now: datetime) -> Question:
@@ -64,7 +70,7 @@ def read_question(request: HttpRequest, scope: Scope, metric: str, *, now: datet
     )
     where = {name: query[name] for name in ("workflow", "facility", "places") if query.get(name)}
     zone = ZoneInfo(places[0].time_zone) if len(places) == 1 else scope.zone
-    return Question(known, lines, places, cells, where, zone, scope.catalogue)
+    return Question(known, lines, places, cells, where, zone, scope.catalogue, frozenset(scope.ids))
 
 
 def _lines(scope: Scope, code: str | None) -> Sequence[Workflow]:
@@ -86,5 +92,6 @@ def _places(scope: Scope, request: HttpRequest) -> Sequence[Facility]:
     return [place]
 
 
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def moment(of: datetime) -> str:
+    """A time as an address says it."""
+    return of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

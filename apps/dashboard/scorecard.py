@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
@@ -24,7 +25,6 @@ from apps.scorecards.cards import BY_WORKFLOW, Age, Card, Day, Prior
 from apps.scorecards.metrics import METRICS
 from apps.scorecards.parts import AGES
 from apps.scorecards.tallies import Cells
-from apps.scorecards.windows import Window, window_between
 
 SPARK_DAYS = 14
 QUANTILES = (0.99, 0.95, 0.5)
@@ -41,10 +41,10 @@ class Row:
     share: SafeString
     trend: Sequence[float | None]
     objective: float | None
-    change: str
+    change: SafeString
     p95: SafeString
     open: SafeString
-    oldest: str
+    oldest: SafeString
     amount: SafeString
     tone: Tone
     values: Mapping[str, Any]
@@ -57,7 +57,7 @@ class Step:
     label: str
     number: SafeString
     items: int
-    dollars: str
+    dollars: SafeString
     amount: int
     fill: str
 
@@ -124,6 +124,8 @@ def _facts(subject: Subject, whole: Card) -> list[tuple[str, SafeString]]:
         "started": ("Started", whole.started),
         overdue: ("Overdue", whole.overdue),
         "amount-at-risk": ("Dollars at risk", whole.amount_at_risk),
+        "retried": ("Retries", whole.retried),
+        "manual-touches": ("Done by hand", whole.manual_touches),
     }
     return [
         (label, subject.figure(figures.shown(code, value), code))
@@ -137,19 +139,11 @@ def _read(subject: Subject) -> _Read:
     metric = METRICS[subject.metric("budget")]
     return _Read(
         cards.cards(cells, clock, subject.key),
-        cards.prior(_before(cells, subject.now), clock, subject.key),
+        cards.prior(tallies.before(cells, now=subject.now), clock, subject.key),
         cards.days(cells, clock, subject.key, number=number, now=subject.now),
         cards.ages(cells),
         budgets.budgets(metric, cells, tallies.tallies(metric, cells), now=subject.now),
     )
-
-
-def _before(cells: Cells, now: datetime) -> Cells:
-    """The same cells in the window of the same length before."""
-    window = cells.window
-    start = window.start - (window.end - window.start)
-    earlier = window_between(start, window.start, now=now)
-    return Cells(cells.zones, cells.workflow_ids, Window(earlier.start, earlier.end, is_live=False))
 
 
 def charts(subject: Subject, days: Sequence[Day], whole: Card, said: Sentence) -> list[Chart]:
@@ -157,8 +151,10 @@ def charts(subject: Subject, days: Sequence[Day], whole: Card, said: Sentence) -
     said_of = subject.where | {"window": subject.period, "clock": subject.clock.value}
     address = f"{reverse('dashboard:scorecard-chart')}?{urlencode(said_of)}"
     return [
-        scorecard_charts.attainment(days, said, address),
-        scorecard_charts.spread(whole, said, address),
+        scorecard_charts.attainment(
+            days, said, address, subject.address(subject.metric("attainment"))
+        ),
+        scorecard_charts.spread(whole, said, address, subject.address(subject.metric("p95"))),
     ]
 
 
@@ -226,9 +222,11 @@ def _quantile_tile(
 
 
 def _open_tile(subject: Subject, whole: Card) -> Tile:
-    oldest = whole.oldest_at
-    age = f", oldest {wording.duration(subject.now - oldest)}" if oldest else ""
-    foot = f"{wording.brief_money(whole.amount_open)}{age}"
+    amount = subject.figure(wording.brief_money(whole.amount_open), "amount-open")
+    age = _age(whole, subject.now)
+    foot = amount if age is None else format_html(
+        "{}, oldest {}", amount, subject.figure(figures.shown("oldest", age), "oldest")
+    )  # fmt: skip
     return _tile(subject, "open", "Backlog", whole.open, foot=foot)
 
 
@@ -243,7 +241,7 @@ def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence) -> Pyramid:
                 part.name.removeprefix("open "),
                 subject.figure(text, part.code),
                 of.number,
-                wording.brief_money(of.amount),
+                subject.figure(wording.brief_money(of.amount), f"amount-{part.code}"),
                 of.amount,
                 FILLS[number],
             )
@@ -294,7 +292,6 @@ def _row(
     objective = _objective(subject, key)
     [p95] = card.quantiles(0.95)
     mark = "≥" if p95 is not None and card.is_censored(0.95) else ""
-    oldest = card.oldest_at
     change = _change(card, before)
     tone = tone_of(card.due, card.bad, objective)
 
@@ -305,8 +302,8 @@ def _row(
         name, address, figure("started", card.started),
         figure(subject.metric("attainment"), card.attainment), trend,
         100 * objective if objective else None,
-        wording.points(change), figure(subject.metric("p95"), p95, mark),
-        figure("open", card.open), wording.duration(subject.now - oldest) if oldest else "",
+        figure(subject.metric("change"), change), figure(subject.metric("p95"), p95, mark),
+        figure("open", card.open), figure("oldest", _age(card, subject.now)),
         figure("amount-open", card.amount_open), tone,
         {
             "name": name, "started": card.started, "attainment": card.attainment,
@@ -315,6 +312,11 @@ def _row(
             "status": card.bad / card.due if card.due else None,
         },
     )  # fmt: skip
+
+
+def _age(card: Card, now: datetime) -> float | None:
+    """For how many seconds the oldest has been open."""
+    return (now - card.oldest_at).total_seconds() if card.oldest_at else None
 
 
 def _code_of(subject: Subject, key: int) -> dict[str, str]:
@@ -352,7 +354,7 @@ def _trends(subject: Subject, found: Sequence[Day]) -> Mapping[int, Sequence[flo
     return {key: [shares.get(day) for day in days] for key, shares in by_line.items()}
 
 
-NOTHING = Card(None, 0, 0, 0, 0, 0, "0", 0, 0, 0, 0, None)
+NOTHING = Card(None, 0, 0, 0, 0, 0, "0", 0, 0, 0, 0, 0, 0, None)
 
 
 def _sorted(rows: Sequence[Row], sort: str) -> list[Row]:

@@ -19,7 +19,7 @@ STEP = 3
 MOST_LABELS = 8
 
 
-def attainment(found: Sequence[Day], promised: Sentence, address: str) -> Chart:
+def attainment(found: Sequence[Day], promised: Sentence, address: str, explained: str) -> Chart:
     """Attainment by day, each facility's days its own; missed days are marked."""
     rows = by_day(found)
     objective = promised.objective
@@ -46,6 +46,7 @@ def attainment(found: Sequence[Day], promised: Sentence, address: str) -> Chart:
             changes=[day.isoformat() for day in promised.days],
         ),
         address=f"{address}&chart=attainment",
+        explained=explained,
         shared=address,
     )
 
@@ -85,7 +86,7 @@ def attainment_line(
     return figure([trace], xaxis=axis, yaxis={"ticksuffix": " %"}, shapes=shapes)
 
 
-def spread(card: Card, promised: Sentence, address: str) -> Chart:
+def spread(card: Card, promised: Sentence, address: str, explained: str) -> Chart:
     """How latencies are spread, in logarithmic steps; what is over the limit is red."""
     bars = _bars(card)
     most = promised.limit.total_seconds() * 1000 if promised.limit else None
@@ -102,6 +103,7 @@ def spread(card: Card, promised: Sentence, address: str) -> Chart:
         rows=bars,
         drawing=partial(spread_bars, bars, limit_ms=most),
         address=f"{address}&chart=spread",
+        explained=explained,
         shared=address,
     )
 

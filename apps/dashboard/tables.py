@@ -1,7 +1,7 @@
 """Tables of the pages as they are exported: what a page shows, exact and with its units."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from apps.dashboard.scope import Scope
 from apps.dashboard.scorecard import Row, Scorecard
 from apps.dashboard.subjects import Subject
 from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
+from apps.scorecards.messages import Message
 from apps.scorecards.parts import Part
 from apps.scorecards.queries import Glance
 from apps.telemetry.models import Event, Outcome, Transaction
@@ -113,6 +114,30 @@ def behind_figure(question: Question, part: Part, *, now: datetime) -> Table[Tra
     )
 
 
+def messages_behind_figure(question: Question, part: Part) -> Table[Message]:
+    """The messages of one part of a figure, newest first."""
+    catalogue = question.catalogue
+    zones = {key: ZoneInfo(zone) for key, zone in question.cells.zones.items()}
+    columns = [
+        Column[Message]("Transaction", lambda one: one.correlation_id),
+        Column("Workflow", lambda one: catalogue.workflows_by_id[one.workflow_id].name),
+        Column("Facility", lambda one: catalogue.facilities_by_id[one.facility_id].name),
+        Column("Happened", lambda one: one.occurred_at.astimezone(zones[one.facility_id])),
+        Column("Received", lambda one: one.received_at.astimezone(zones[one.facility_id])),
+        Column("Stage", lambda one: _stage(one, catalogue)),
+        Column("Outcome", lambda one: OUTCOMES[Outcome(one.outcome)].word or "OK"),
+        Column("Attempt", lambda one: one.attempt),
+        Column("Error code", lambda one: one.error_code),
+        Column("Number", lambda one: one.id),
+    ]
+    return Table(
+        f"{question.metric.code} {part.code}",
+        f"{question.metric.name}: {part.name}, {question.subject}",
+        columns,
+        lambda most: behind.every_message(question, part, most),
+    )
+
+
 def scorecard(subject: Subject, found: Scorecard) -> Table[Row]:
     """The lines of a scorecard."""
     columns = [
@@ -122,7 +147,7 @@ def scorecard(subject: Subject, found: Scorecard) -> Table[Row]:
         Column("Points since the window before", lambda one: _rounded(one.values["change"])),
         Column("p95, ms", lambda one: _rounded(one.values["p95"])),
         Column("Backlog", lambda one: one.values["open"]),
-        Column("Oldest", lambda one: one.oldest),
+        Column("Oldest open since", lambda one: _since(one.values["oldest"])),
         Column(_in_currency("Waiting"), lambda one: money(one.values["amount"]), is_money=True),
         Column("Standing", lambda one: one.tone.word),
     ]
@@ -166,13 +191,18 @@ def _in_currency(label: str) -> str:
     return f"{label}, {settings.THROUGHLINE_CURRENCY}"
 
 
-def _stage(of: Event, catalogue: Snapshot) -> str:
+def _stage(of: Event | Message, catalogue: Snapshot) -> str:
     stage = catalogue.stages_by_id.get(of.stage_id)
     return stage.name if stage else f"Stage {of.rank}"
 
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else round(share * 100, 4)
+
+
+def _since(order: float | None) -> datetime | None:
+    """The moment a line is sorted by."""
+    return None if order is None else datetime.fromtimestamp(-order, UTC)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -33,7 +33,7 @@ def latency(milliseconds: float | None) -> str:
     seconds = milliseconds / 1000
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
         if seconds >= size * (1 if size in (1, 86_400) else 1.5):
-            return f"{_brief(seconds / size)}{NARROW}{unit}"
+            return f"{brief(seconds / size)}{NARROW}{unit}"
     return f"{milliseconds:.0f}{NARROW}ms"
 
 
@@ -103,5 +103,6 @@ def day(moment: datetime, zone: ZoneInfo) -> str:
     return f"{local:%A} {local.day} {local:%B}"
 
 
-def _brief(value: float) -> str:
+def brief(value: float) -> str:
+    """Two significant figures or so: `1.7`, `12`."""
     return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"

@@ -51,6 +51,16 @@ def budget_of(
     return Budget(sum(one.allowed for one in each), sum(one.late for one in each)) if each else None
 
 
+def burn_rate(metric: Metric, found: Sequence[Tally], *, now: datetime) -> float | None:
+    """How many times as many were late as the objectives of now allow; None without any."""
+    held = [(one, promise_at(metric.clock, one, now)) for one in found]
+    allowed = sum(
+        ((1 - promise.objective) * (one.good + one.bad) for one, promise in held if promise),
+        Decimal(0),
+    )
+    return float(sum(one.bad for one, promise in held if promise) / allowed) if allowed else None
+
+
 def promise_at(clock: Clock, tally: Tally, moment: datetime) -> Promise | None:
     """What was promised of a cell at a moment."""
     known = promises().get((tally.workflow_id, tally.facility_id, CLOCKS[clock]), ())

@@ -159,9 +159,14 @@ def windows_of(target: Target, now: datetime) -> list[datetime]:
     rule."""
     rules = sla.burn_rules(min(target.objective, 0.999999), target.length)
     pairs = [(rule.long_window, rule.short_window) for rule in rules]
-    lengths = [HOUR, 6 * HOUR, *(length for pair in pairs for length in pair)]
     budget = _tiers(now)[-1][1]
-    return [budget, *(max(budget, _begins(now, length)) for length in lengths)]
+    begins = [_begins(now, length) for pair in pairs for length in pair]
+    return [*shown_since(now), *(max(budget, begin) for begin in begins)]
+
+
+def shown_since(now: datetime) -> list[datetime]:
+    """Where the windows that pages show begin: the budget, an hour, six hours."""
+    return [_tiers(now)[-1][1], _begins(now, HOUR), _begins(now, 6 * HOUR)]
 
 
 def _burn(counts: Counts, target: Target) -> Burn:

@@ -38,7 +38,7 @@ CARDS = (
     + """card AS (
     SELECT {key} AS key, started, {good} AS good, {bad} AS bad, {excluded} AS excluded,
            {latencies} AS latencies, {histogram} AS histogram, open, {overdue} AS overdue,
-           amount_open, amount_at_risk, oldest
+           amount_open, amount_at_risk, retried, manual_touches, oldest
       FROM flow FULL JOIN backlog USING (workflow_id, facility_id)
 )
 SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)::bigint AS good,
@@ -47,7 +47,9 @@ SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)
        COALESCE(sum(histogram), 0)::text AS histogram, COALESCE(sum(open), 0)::bigint AS open,
        COALESCE(sum(overdue), 0)::bigint AS overdue,
        COALESCE(sum(amount_open), 0)::bigint AS amount_open,
-       COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk, min(oldest)::float8 AS oldest
+       COALESCE(sum(amount_at_risk), 0)::bigint AS amount_at_risk,
+       COALESCE(sum(retried), 0)::bigint AS retried,
+       COALESCE(sum(manual_touches), 0)::bigint AS manual_touches, min(oldest)::float8 AS oldest
   FROM card GROUP BY GROUPING SETS ((key), ())
 """
 )
@@ -131,6 +133,8 @@ class Card(Prior, frozen=True, gc=False):
     overdue: int
     amount_open: int
     amount_at_risk: int
+    retried: int
+    manual_touches: int
     oldest: float | None
 
     @property
@@ -164,7 +168,8 @@ class Age:
 
 def cards(cells: Cells, clock: Clock, key: LiteralString) -> Mapping[int | None, Card]:
     """A card for each workflow or facility, and under None that of all."""
-    return {one.key: one for one in fetch_all(_stated(CARDS, clock, key), _params(cells), row=Card)}
+    statement = _stated(CARDS, clock, key, "retried", "manual_touches")
+    return {one.key: one for one in fetch_all(statement, _params(cells), row=Card)}
 
 
 def prior(cells: Cells, clock: Clock, key: LiteralString) -> Mapping[int | None, Prior]:
@@ -193,9 +198,11 @@ def ages(cells: Cells) -> list[Age]:
     return sorted(fetch_all(AGES, cells.params, row=Age), key=lambda one: one.step)
 
 
-def _stated(statement: LiteralString, clock: Clock, key: LiteralString) -> LiteralString:
+def _stated(
+    statement: LiteralString, clock: Clock, key: LiteralString, *more: LiteralString
+) -> LiteralString:
     columns = COLUMNS[clock]
-    names = ["started", *(columns[one] for one in
+    names = ["started", *more, *(columns[one] for one in
                           ("good", "bad", "excluded", "latencies", "histogram"))]  # fmt: skip
     return written(statement, names, key=key, **columns)
 

@@ -1,9 +1,10 @@
 """Latency histograms that merge exactly: 160 logarithmic buckets packed into one decimal number.
 
 Bucket `i` counts latencies in [e^(0.17 i), e^(0.17 (i + 1))) milliseconds and owns 12 decimal
-digits, so PostgreSQL's `sum(numeric)` merges histograms and subtraction retracts one latency. The
-bucket width bounds the error of one value at 8.9 %; interpolation inside the bucket brings the mean
-relative error of p50, p95 and p99 under 2 % (tests/scorecards/test_histogram.py holds that bound).
+digits, so PostgreSQL's `sum(numeric)` merges histograms and subtraction retracts one latency. A
+quantile is that of the nearest rank: it lies in the bucket of the exact one, so they differ by less
+than the bucket is wide (18.5 %), by 8.9 % at most where one latency stands in its bucket alone, and
+by less than 2 % on average (tests/scorecards/test_histogram.py holds these bounds).
 """
 
 import math
@@ -25,17 +26,28 @@ def decode(packed: str) -> list[int]:
 
 
 def quantile(counts: Sequence[int], fraction: float) -> float | None:
-    """The latency in milliseconds below which `fraction` of the values lie; None when empty."""
+    """The latency in milliseconds that `fraction` of the values do not exceed; None when empty."""
     total = sum(counts)
     if not total:
         return None
-    position = fraction * (total - 1) + 1
+    position = rank(fraction, total)
     below = 0
     for index, count in enumerate(counts):
         if count and below + count >= position:
             return _inside(index, (position - below - 0.5) / count)
         below += count
     raise AssertionError("position lies within the total")
+
+
+def rank(fraction: float, total: int) -> int:
+    """Which of so many values, the smallest first, is the quantile: the nearest rank."""
+    return max(1, math.ceil(fraction * total))
+
+
+def bucket_of(milliseconds: float) -> tuple[float, float]:
+    """Between which two latencies the exact quantile lies, when this one was read for it."""
+    place = math.floor(math.log(max(1.0, milliseconds)) / WIDTH)
+    return math.exp(place * WIDTH) if place else 0.0, math.exp((place + 1) * WIDTH)
 
 
 def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[float | None]:
@@ -46,7 +58,7 @@ def tail_quantiles(packed: str, total: int, fractions: Sequence[float]) -> list[
     """
     if total <= 0:
         return [None] * len(fractions)
-    positions = [fraction * (total - 1) + 1 for fraction in fractions]
+    positions = [rank(fraction, total) for fraction in fractions]
     digits = _digits(packed)
     slots = -(-len(digits) // DIGITS)
     digits = digits.zfill(slots * DIGITS)
@@ -75,4 +87,4 @@ def _digits(packed: str) -> str:
 
 def _inside(bucket: int, share: float) -> float:
     """The latency that far into a bucket."""
-    return math.exp((bucket + min(1.0, max(0.0, share))) * WIDTH)
+    return math.exp((bucket + share) * WIDTH)

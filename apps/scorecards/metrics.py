@@ -22,6 +22,9 @@ class Kind(StrEnum):
     QUANTILE = "quantile"
     MONEY = "money"
     AGE = "age"
+    CHANGE = "change"
+    RATE = "rate"
+    CELLS = "cells"
 
 
 class Clock(StrEnum):
@@ -66,12 +69,17 @@ class Metric:
     @property
     def is_standing(self) -> bool:
         """Whether it is about now, and no window."""
-        return self.parts[0].is_standing
+        return self.kind is Kind.CELLS or self.parts[0].is_standing
+
+    @property
+    def is_of_messages(self) -> bool:
+        """Whether it counts single messages."""
+        return bool(self.parts) and self.parts[0].is_of_messages
 
     @property
     def is_counted_now(self) -> bool:
         """Whether no rollup keeps it: it is counted whenever somebody asks."""
-        return self.kind is Kind.COUNT and self.parts[0].is_bounded
+        return bool(self.parts) and not self.parts[0].is_kept
 
     def part(self, code: str) -> Part | None:
         """The part of that code."""
@@ -83,6 +91,11 @@ class Metric:
 
 
 FIRST = (Version(1, date(2026, 11, 21), "First definition."),)
+NEAREST_RANK = (
+    Version(2, date(2026, 11, 22), "Nearest rank, so that the exact percentile is that of one "
+            "transaction and lies in the bucket the figure is read from."),
+    Version(1, date(2026, 11, 21), "Interpolated between two ranks."),
+)  # fmt: skip
 JUDGED = (parts.MET, parts.LATE, parts.EXCUSED)
 BUSINESS_JUDGED = (parts.BUSINESS_MET, parts.BUSINESS_LATE, parts.BUSINESS_EXCUSED)
 AT_DUE_TIME = "when it fell due"
@@ -133,14 +146,34 @@ def _budget(code: str, name: str, clock: Clock, judged: Sequence[Part]) -> Metri
     )  # fmt: skip
 
 
+def _change(code: str, name: str, clock: Clock, judged: Sequence[Part]) -> Metric:
+    return Metric(
+        code, name, Kind.CHANGE,
+        f"How the share in time on the {clock} clock differs from that of the window of the same "
+        "length before. Where less than twenty were due in either, there is nothing to compare.",
+        "value = share in this window - share in the window before",
+        AT_DUE_TIME, judged, NOT_STOPPED, "points", clock, history=FIRST,
+    )  # fmt: skip
+
+
+def _messages(code: str, name: str, definition: str, part: Part) -> Metric:
+    return Metric(
+        code, name, Kind.COUNT, definition, f"value = {part.name}",
+        "when it happened, by the clock of its source", (part,), history=FIRST,
+        not_counted="Duplicates, and what was refused. Heartbeats, checkpoints and other signals "
+                    "belong to no transaction.",
+    )  # fmt: skip
+
+
 def _quantile(code: str, name: str, clock: Clock, part: Part, fraction: float) -> Metric:
     return Metric(
         code, name, Kind.QUANTILE,
         f"The time from start to stop of the {clock} clock that {fraction:.0%} of the timed ones "
         "did not exceed. Read from a histogram that adds up exactly: percentiles are never "
         "averaged.",
-        f"value = the {fraction:.0%} point of the latency histogram",
-        AT_STOP, (part,), NO_CLOCK, "time", clock, fraction, FIRST,
+        f"rank  = {fraction:.2f} x latencies, rounded up\n"
+        "value = the latency of that rank, by the histogram",
+        AT_STOP, (part,), NO_CLOCK, "time", clock, fraction, NEAREST_RANK,
     )  # fmt: skip
 
 
@@ -162,6 +195,16 @@ _ALL = (
     _budget("budget", "Error budget left", Clock.INTEGRATION, JUDGED),
     _budget("business-budget", "Error budget left, business clock", Clock.BUSINESS,
             BUSINESS_JUDGED),
+    _change("change", "Change within SLA", Clock.INTEGRATION, JUDGED),
+    _change("business-change", "Change within SLA, business clock", Clock.BUSINESS,
+            BUSINESS_JUDGED),
+    Metric("burn", "Burn rate", Kind.RATE,
+           "How many times as fast as the error budget allows transactions were late. At 1 the "
+           "budget lasts exactly its 28 days. Each cell by its objective of now.",
+           "good  = stopped at or before its due time\n"
+           "bad   = stopped later, or past due and still open\n"
+           "value = bad / ((1 - objective) x (good + bad))",
+           AT_DUE_TIME, JUDGED, NOT_STOPPED, "times", Clock.INTEGRATION, history=FIRST),
     *(_quantile(f"p{percent}", f"p{percent}", Clock.INTEGRATION, parts.TIMED, percent / 100)
       for percent in (50, 95, 99)),
     *(_quantile(f"business-p{percent}", f"p{percent}, business clock", Clock.BUSINESS,
@@ -179,6 +222,27 @@ _ALL = (
            history=FIRST),
     *(_count(part.code, f"Backlog, {part.name}", "Open transactions that began so long ago.", NOW,
              part) for part in parts.AGES),
+    *(_money(f"amount-{part.code}", f"Dollars, {part.name}", "The dollars of what is open and "
+             "began so long ago.", NOW, part) for part in parts.AGES),
+    _messages("events", "Messages", "Messages about stages of transactions that happened in the "
+              "window, each once, whatever it told.", parts.MESSAGES),
+    _messages("retried", "Retries", "Messages in the window that told of another try.",
+              parts.RETRIES),
+    _messages("manual-touches", "Done by hand", "Messages in the window that told of a step that "
+              "somebody did by hand.", parts.TOUCHES),
+    Metric("silent", "Silent feeds", Kind.CELLS,
+           "Feeds that said nothing for an hour although the same time a week ago brought twenty "
+           "messages or more. A feed is one workflow at one facility; times are whole "
+           "quarter-hours.",
+           "value = feeds without a message for an hour that is usually busy", NOW, (),
+           "What was quiet a week ago as well: nobody waits for it.", "feeds", history=FIRST),
+    Metric("burning", "Burning budgets", Kind.CELLS,
+           "Error budgets of 28 days that are used up so fast that somebody should look: within a "
+           "long and a short window both, so that neither a single late one nor an old outage "
+           "rings. The windows fit the objective and its length.",
+           "value = budgets that page somebody + budgets that open a ticket", NOW, (),
+           "Budgets of which nothing fell due in 28 days, and what has no target.", "budgets",
+           history=FIRST),
     _money("amount-started", "Dollars started", "The dollars of what started in the window.",
            "at its first event", parts.STARTED),
     _money("amount-settled", "Dollars settled", "The dollars of what came to an end in the window.",
@@ -192,3 +256,4 @@ _ALL = (
 METRICS: Mapping[str, Metric] = {one.code: one for one in _ALL}
 # Transactions of one subject in one workflow are one, however many events and systems it takes.
 BUSINESS_KEY = "workflow + correlation id"
+MESSAGE_KEY = "source + its name in the message + message id"

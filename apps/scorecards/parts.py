@@ -1,4 +1,4 @@
-"""The sets of transactions that figures count: one predicate each, and one place for it.
+"""The sets of transactions and of messages that figures count: one predicate each, and one place.
 
 The recount of `verification`, the explanation of a figure and the list behind it all read these,
 so they cannot mean different things. `measure` names the column of the rollups (or of the backlog)
@@ -18,6 +18,7 @@ IS_BUSINESS_OVERDUE = "state < 5 AND business_sla = 2 AND business_stopped_at IS
 IS_AT_RISK = f"({IS_TROUBLED} OR {IS_OVERDUE} OR {IS_BUSINESS_OVERDUE})"
 # A moment that lies in a window is there; what began before its clock did has no latency.
 ALWAYS = "TRUE"
+MESSAGE_TABLE = "telemetry_event"
 LATENCY_MS = "scorecards_latency_ms(started_at, stopped_at)"
 BUSINESS_LATENCY_MS = "scorecards_latency_ms(business_started_at, business_stopped_at)"
 
@@ -33,7 +34,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Transactions of one kind.
+    """Transactions of one kind, or messages.
 
     They are counted where `at` lies in the window; without it, if they are so now. The oldest come
     first where they wait, the newest otherwise.
@@ -48,11 +49,24 @@ class Part:
     amount: LiteralString = ""
     # Whether `measure` is only an upper bound, because the backlog keeps the dollars alone.
     is_bounded: bool = False
+    # Whether rollups or backlog keep it; what none keeps is counted whenever somebody asks.
+    is_kept: bool = True
+    table: LiteralString = "telemetry_transaction"
 
     @property
     def is_standing(self) -> bool:
         """Whether it is what is so now, whatever the window."""
         return not self.at
+
+    @property
+    def is_of_messages(self) -> bool:
+        """Whether it is made of single messages, of which a transaction takes several."""
+        return self.table == MESSAGE_TABLE
+
+    @property
+    def things(self) -> str:
+        """What its list is of."""
+        return "messages" if self.is_of_messages else "transactions"
 
     @property
     def order(self) -> LiteralString:
@@ -99,7 +113,8 @@ BUSINESS_OVERDUE = Part("overdue", "overdue", Role.COUNTED, "business_overdue", 
 TROUBLED = Part("troubled", "failed or dead-lettered", Role.COUNTED, "troubled", IS_TROUBLED)
 # The backlog in steps of age. Only what is open at all is kept as a number.
 AGES = tuple(
-    Part(code, name, Role.COUNTED, "open", condition, amount="amount_open", is_bounded=True)
+    Part(code, name, Role.COUNTED, "open", condition, amount="amount_open", is_bounded=True,
+         is_kept=False)
     for code, name, condition in (
         ("open-4h", "open 0 to 4 h", "state < 5 AND first_at > now() - interval '4 hours'"),
         ("open-1d", "open 4 to 24 h", "state < 5 AND first_at <= now() - interval '4 hours'"
@@ -115,3 +130,11 @@ AT_RISK = Part(
     "at-risk", "at risk", Role.COUNTED, "open", IS_AT_RISK, amount="amount_at_risk",
     is_bounded=True,
 )  # fmt: skip
+MESSAGES, RETRIES, TOUCHES = (
+    Part(code, name, Role.COUNTED, measure, condition, "occurred_at", table=MESSAGE_TABLE)
+    for code, name, measure, condition in (
+        ("messages", "messages", "events", ALWAYS),
+        ("retries", "retries", "retried", "outcome = 2"),
+        ("by-hand", "done by hand", "manual_touches", "outcome = 5"),
+    )
+)

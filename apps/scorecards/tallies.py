@@ -7,8 +7,8 @@ list looks into no cell that holds none. The recount reads transactions alone, b
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -20,10 +20,12 @@ from apps.scorecards import queries
 from apps.scorecards.measures import written
 from apps.scorecards.metrics import Metric
 from apps.scorecards.parts import BUSINESS_LATENCY_MS, LATENCY_MS, Part, Role
-from apps.scorecards.windows import Window
+from apps.scorecards.windows import MINUTE, Window, window_between
 
-# So many a page counts anew while somebody waits; beyond it is what `manage.py verify` is for.
+# So many a page counts anew while somebody waits; beyond it is what `manage.py verify` is for. Of
+# messages, which have no index by cell, a day.
 AFFORDABLE = 5_000
+A_DAY = timedelta(days=1)
 # Of what is open, so many are looked at for those not yet due.
 LOOKED_AT = 2_000
 
@@ -62,12 +64,12 @@ SELECT min(first_at) FROM telemetry_transaction
  WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND state < 5
 """
 RECOUNT = """
-SELECT count(*) AS number, COALESCE(sum(amount_minor), 0)::bigint AS amount
-  FROM telemetry_transaction
+SELECT count(*) AS number, {amount}::bigint AS amount
+  FROM {table}
  WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND {where}
 """
 EXACT_QUANTILE = """
-SELECT percentile_cont(%(fraction)s) WITHIN GROUP (ORDER BY {milliseconds})
+SELECT percentile_disc(%(fraction)s) WITHIN GROUP (ORDER BY {milliseconds})
   FROM telemetry_transaction
  WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND {where}
 """
@@ -188,6 +190,13 @@ def tallies(metric: Metric, cells: Cells) -> list[Tally]:
     return cells.sorted(fetch_all(statement, _window(cells), row=Tally))
 
 
+def before(cells: Cells, *, now: datetime) -> Cells:
+    """The same cells in the window of the same length before, which is over."""
+    start, end = cells.window.start, cells.window.end
+    earlier = window_between(start - (end - start), start, now=now)
+    return replace(cells, window=Window(earlier.start, earlier.end, is_live=False))
+
+
 def histogram_of(metric: Metric, cells: Cells) -> str:
     """The latency histogram of all cells together, packed."""
     name: LiteralString = (
@@ -213,7 +222,9 @@ def not_yet_due(metric: Metric, cells: Cells) -> int:
 
 def recount(part: Part, cells: Cells) -> Recount:
     """The transactions of a part, counted one by one."""
-    return fetch_one(RECOUNT.format(where=_where(part)), cells.params, row=Recount)
+    amount: LiteralString = "0" if part.is_of_messages else "COALESCE(sum(amount_minor), 0)"
+    statement = RECOUNT.format(table=part.table, amount=amount, where=_where(part))
+    return fetch_one(statement, cells.params, row=Recount)
 
 
 def exact_quantile(metric: Metric, cells: Cells) -> float | None:
@@ -224,8 +235,10 @@ def exact_quantile(metric: Metric, cells: Cells) -> float | None:
     return found
 
 
-def is_affordable(metric: Metric, found: Sequence[Tally]) -> bool:
+def is_affordable(metric: Metric, cells: Cells, found: Sequence[Tally]) -> bool:
     """Whether a recount is done while somebody waits."""
+    if metric.is_of_messages and cells.window.end - cells.window.start > A_DAY + MINUTE:
+        return False
     return sum(one.good + one.bad + one.counted + one.excluded for one in found) <= AFFORDABLE
 
 

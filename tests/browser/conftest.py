@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 # Playwright's own loop would make Django refuse to talk to the database from the test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+# A machine that does more than one thing at once is slow, not wrong.
+expect.set_options(timeout=15_000)
 
 FLAGS = [
     "--no-sandbox",

@@ -99,8 +99,9 @@ def test_the_business_clock_has_its_own_figures(as_bea, happened):
 
 def test_the_backlog_is_a_pyramid_of_items_and_dollars(as_bea, happened):
     happened(*stuck("new", hours_ago=1, amount=10_000), *stuck("old", hours_ago=100, amount=90_000))
-    steps = {one.label: (one.items, one.dollars) for one in card(as_bea, FLOW).pyramid.steps}
-    assert steps["0 to 4 h"] == (1, "$100") and steps["3 to 7 d"] == (1, "$900")
+    steps = {one.label: (one.items, one.amount) for one in card(as_bea, FLOW).pyramid.steps}
+    assert steps["0 to 4 h"] == (1, 10_000) and steps["3 to 7 d"] == (1, 90_000)
+    assertContains(as_bea.get(FLOW), ">$900</a>")
 
 
 @pytest.mark.parametrize(

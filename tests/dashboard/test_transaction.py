@@ -54,6 +54,16 @@ def test_a_late_one_says_by_how_much_and_an_open_one_until_when(network, as_bea)
     assertContains(as_bea.get(address(network, "open")), "Due in 1\u202fh")
 
 
+def test_a_delivery_leads_to_its_batch_for_who_may_open_it(network, as_bea, as_ivo):
+    fold(network, *stuck("s-1"))
+    page = as_ivo.get(address(network, "s-1"))
+    [row] = page.context["receipts"]
+    assertContains(page, f'href="/batches/{row.id}/"')
+    assert as_ivo.get(f"/batches/{row.id}/").status_code == 200
+    assertNotContains(as_bea.get(address(network, "s-1")), "/batches/0")
+    assert as_bea.get(f"/batches/{row.id}/").status_code == 404
+
+
 def test_it_shows_amount_error_masked_keys_and_the_batch(network, as_bea):
     keys = [("account", "ab" * 16, "ACC ••4711")]
     fold(network, *stuck("s-1", amount=99_00, business_keys=keys, payer="AETNA"))

@@ -9,11 +9,24 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.scorecards.histogram import BUCKETS, DIGITS, WIDTH, decode, quantile, tail_quantiles
+from apps.scorecards.histogram import (
+    BUCKETS,
+    DIGITS,
+    WIDTH,
+    bucket_of,
+    decode,
+    quantile,
+    rank,
+    tail_quantiles,
+)
 
 PACK = """
 SELECT sum(unit)::text FROM unnest(%s::bigint[]) AS ms
   JOIN scorecards_histogramunit ON position = scorecards_histogram_position(ms)
+"""
+
+BY_RANK = """
+SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY ms) FROM unnest(%s::bigint[]) AS ms
 """
 
 
@@ -25,12 +38,8 @@ def pack(latencies):
 
 
 def exact(latencies, fraction):
-    """The interpolated quantile of the values themselves (percentile_cont)."""
-    ordered = sorted(latencies)
-    position = fraction * (len(ordered) - 1)
-    low = math.floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+    """The quantile of the values themselves by nearest rank (percentile_disc)."""
+    return sorted(latencies)[rank(fraction, len(latencies)) - 1]
 
 
 @pytest.mark.parametrize(("median", "sigma"), [(350, 0.8), (41_000, 1.2), (5_400_000, 0.6)])
@@ -72,11 +81,30 @@ def test_decoding_finds_every_latency_in_its_bucket(db, latencies):
         assert counts[position] >= 1
 
 
-def test_any_quantile_of_one_value_is_within_the_bucket_bound():
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 10**11), min_size=1, max_size=60), st.floats(0.01, 0.999))
+def test_a_quantile_lies_in_the_bucket_of_the_exact_one(db, latencies, fraction):
+    found, truth = quantile(decode(pack(latencies)), fraction), exact(latencies, fraction)
+    low, high = bucket_of(found)
+
+    assert low <= truth < high
+    assert abs(found - max(1, truth)) < (math.e**WIDTH - 1) * max(1, truth)
+
+
+def test_a_quantile_of_one_value_is_off_by_half_a_bucket_at_most():
     for ms in (1, 7, 350, 86_400_000):
         counts = [0] * BUCKETS
         counts[math.floor(math.log(ms) / WIDTH)] = 1
-        assert abs(quantile(counts, 0.95) / ms - 1) <= math.e**WIDTH - 1
+        assert abs(quantile(counts, 0.95) / ms - 1) <= math.e ** (WIDTH / 2) - 1
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=60))
+def test_the_rank_is_that_of_the_database(db, latencies):
+    fractions = [0.5, 0.95, 0.99]
+    with connection.cursor() as cursor:
+        cursor.execute(BY_RANK, [fractions, latencies])
+        assert cursor.fetchone()[0] == [exact(latencies, fraction) for fraction in fractions]
 
 
 def test_merging_adds_and_retracting_takes_away(db):

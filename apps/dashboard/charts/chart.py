@@ -54,6 +54,8 @@ class Chart:
     download: str = ""
     # Where the figures of all charts of a page are, which saves a request for each.
     shared: str = ""
+    # Where what it says is explained, with the lists behind it.
+    explained: str = ""
 
     @property
     def version(self) -> str:

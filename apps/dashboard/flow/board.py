@@ -7,6 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
@@ -109,8 +110,14 @@ def picture(scope: Scope, chosen: Selection, state: State, *, now: datetime) -> 
 
 def explained_for(chosen: Selection) -> Callable[[str], str]:
     """Addresses where the metrics of this choice are explained."""
-    places = "" if chosen.places.value == "all" else chosen.places.value
-    return lambda code: figures.address(code, places=places, window=chosen.window)
+    where = chosen.where
+    return lambda code: figures.address(code, **where)
+
+
+def explained_of(chosen: Selection) -> Callable[[str, Workflow], str]:
+    """The same of one workflow, ready to be put between quotes."""
+    where = chosen.where
+    return lambda code, line: escape(figures.address(code, workflow=line.code, **where))
 
 
 def judged_cells(
@@ -135,6 +142,7 @@ def _board(scope: Scope, chosen: Selection, state: State, now: datetime) -> Boar
         scope.catalogue.document.workflows,
         columns(chosen.places.facilities, used),
         address_of(chosen),
+        explained_of(chosen),
     )
 
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from apps.dashboard import wording
+from django.utils.safestring import SafeString
+
+from apps.dashboard import feeds, figures, wording
 from apps.dashboard.board import Selection
 from apps.dashboard.heat import Address
 from apps.dashboard.looks import Status
 from apps.dashboard.scope import Scope
 from apps.scorecards.ages import NAMES, Ages
 from apps.scorecards.burn import Burn, Level, burns
+from apps.scorecards.parts import AGES
 
 MOST_ROWS = 12
 LOOKS = {Level.PAGE: Status.PAGE, Level.TICKET: Status.TICKET, Level.WATCH: Status.WATCH}
@@ -27,10 +30,10 @@ class BudgetRow:
     workflow: str
     facility: str
     address: str
-    now: str
+    now: SafeString
     target: str
-    hour: str
-    six_hours: str
+    hour: SafeString
+    six_hours: SafeString
     look: Status
     gone: str
 
@@ -59,16 +62,12 @@ def budgets(found: Sequence[Burn], scope: Scope, address: Address, *, now: datet
 def _row(burn: Burn, scope: Scope, address: Address, now: datetime) -> BudgetRow:
     line = scope.catalogue.workflows_by_id[burn.workflow_id]
     place = scope.catalogue.facilities_by_id[burn.facility_id]
+    hour, six_hours, share = feeds.figures_of(burn, line, place, now=now)
     return BudgetRow(
         line.short_name, place.short_name, address(line, place),
-        wording.NOTHING if burn.budget.share is None else wording.percent(burn.budget.share),
-        wording.objective(burn.objective), _rate(burn.hour), _rate(burn.six_hours),
+        share, wording.objective(burn.objective), hour, six_hours,
         LOOKS[burn.level], gone_in_words(burn.gone_at(now), ZoneInfo(place.time_zone), now=now),
     )  # fmt: skip
-
-
-def _rate(burn: float | None) -> str:
-    return wording.NOTHING if burn is None else f"{burn:.1f}\u00d7"
 
 
 def gone_in_words(moment: datetime | None, zone: ZoneInfo, *, now: datetime) -> str:
@@ -105,10 +104,10 @@ class AgeRow:
     """One age: how many, their share of the largest, their dollars."""
 
     name: str
-    count: str
+    count: SafeString
     share: str
     css: str
-    amount: str
+    amount: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +119,26 @@ class Backlog:
     summary: str
 
 
-def backlog(found: Ages, *, now: datetime) -> Backlog:
+def backlog(found: Ages, chosen: Selection, *, now: datetime) -> Backlog:
     """The photograph in words; an old one is not shown, because it would be taken for now."""
     if not found.is_fresh(now):
         return Backlog((), None, "The backlog is photographed every five minutes; none is yet.")
     if not found.total:
         return Backlog((), found.taken_at, "Nothing is open.")
-    return Backlog(_age_rows(found), found.taken_at, _backlog_in_words(found))
+    return Backlog(_age_rows(found, chosen), found.taken_at, _backlog_in_words(found))
 
 
-def _age_rows(found: Ages) -> list[AgeRow]:
+def _age_rows(found: Ages, chosen: Selection) -> list[AgeRow]:
     most = max(found.counts)
+
+    def figure(code: str, value: int | None) -> SafeString:
+        return figures.figure(figures.shown(code, value), code, places=chosen.where["places"])
+
     return [
-        AgeRow(name, wording.count(count), f"{count / most * 100:.1f}", css,
-               wording.NOTHING if amount is None else wording.brief_money(amount))
-        for name, count, amount, css in zip(NAMES, found.counts, found.amounts, BARS, strict=True)
+        AgeRow(name, figure(part.code, count), f"{count / most * 100:.1f}", css,
+               figure(f"amount-{part.code}", amount))
+        for name, part, count, amount, css
+        in zip(NAMES, AGES, found.counts, found.amounts, BARS, strict=True)
     ]  # fmt: skip
 
 

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from apps.core.htmx import etag_of
-from apps.dashboard import wording
+from apps.dashboard import figures, wording
 from apps.dashboard.board import Selection
 from apps.dashboard.charts import Chart, Column, Key
 from apps.dashboard.charts.figures import band_lines, latency_lines, local
 from apps.dashboard.flow.board import address_of, glance
 from apps.dashboard.flow.budgets import Backlog, Budgets, backlog, budgets, burns_of
 from apps.dashboard.flow.compare import past
+from apps.dashboard.questions import moment
 from apps.dashboard.scope import Scope
 from apps.scorecards import queries
 from apps.scorecards.ages import ages
@@ -26,7 +27,7 @@ from apps.scorecards.objectives import Targets, targets_at
 from apps.scorecards.queries import Scorecards, State
 from apps.scorecards.trends import STEPS, Point, Step, trend
 from apps.scorecards.usual import Band
-from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, floor, named_window
+from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, ceil, floor, named_window
 
 QUANTILES = ("p50", "p95", "p99")
 LATENCY_KEYS = tuple(Key(f"ln l{n}", name) for n, name in enumerate(QUANTILES, start=1))
@@ -42,6 +43,8 @@ class Trends:
     charts: Sequence[Chart]
     backlog: Backlog
     budgets: Budgets
+    backlog_explained: str
+    budgets_explained: str
 
     @property
     def version(self) -> str:
@@ -74,6 +77,17 @@ class Course:
     @property
     def shared(self) -> str:
         return reverse("dashboard:flow-charts") + self.chosen.query
+
+    def explained(self, code: str) -> str:
+        """Where a metric of the window is explained."""
+        return figures.address(code, **self.chosen.where)
+
+    @property
+    def explained_throughput(self) -> str:
+        """The same of the steps that are drawn: the first began before the window did."""
+        since, where = self.points[0].bucket, {"places": self.chosen.where["places"]}
+        window = {"from": moment(since), "to": moment(ceil(self.now, MINUTE))}
+        return figures.address("events", **where, **window)
 
     def address(self, name: str) -> str:
         return reverse("dashboard:flow-chart", args=[name]) + self.chosen.query
@@ -109,8 +123,10 @@ def _made(scope: Scope, chosen: Selection, state: State, now: datetime) -> tuple
     burns = burns_of(scope, chosen, now=now)
     made = Trends(
         _charts(scope, chosen, state, now),
-        backlog(ages(facility_ids=places, workflow_ids=lines), now=now),
+        backlog(ages(facility_ids=places, workflow_ids=lines), chosen, now=now),
         budgets(burns, scope, address_of(chosen), now=now),
+        figures.address("open", **chosen.where),
+        figures.address("burning", **chosen.where),
     )
     return made, made.version
 
@@ -169,6 +185,7 @@ def throughput(course: Course, bands: Mapping[datetime, Band]) -> Chart:
         rows=rows,
         drawing=partial(band_lines, times, counts, lows=lows, highs=highs),
         address=course.address("throughput"),
+        explained=course.explained_throughput,
         download=DOWNLOAD,
         shared=course.shared,
         legend=(Key("l4", "usual"),) if any(usual) else (),
@@ -226,6 +243,7 @@ def latency(course: Course, limit: timedelta | None) -> Chart:
         rows=rows,
         drawing=partial(latency_lines, course.times, by_name, limit_ms=milliseconds),
         address=course.address("latency"),
+        explained=course.explained("p95"),
         download=DOWNLOAD,
         shared=course.shared,
         legend=LATENCY_KEYS,

@@ -34,16 +34,18 @@ class Now:
 def flow_tiles(now: Now, past: Past) -> list[Tile]:
     """The six figures of the page."""
     return [
-        Tile("Messages", wording.count(now.total.events), foot=_against_usual(now, past)),
+        Tile("Messages", wording.count(now.total.events), foot=_against_usual(now, past),
+             address=now.address("events"), metric="events"),
         _within(now, past),
         _p95(now, past),
         Tile("Backlog", wording.count(now.total.open),
              foot=drain_in_words(now.total.open, past.drain(now.total.open)),
              address=now.address("open"), metric="open"),
-        _burning(now.burns),
+        _burning(now),
         Tile("Silent feeds", wording.count(now.silent), f"of {wording.count(now.feeds)}",
              "no event for an hour that is usually busy",
-             "volume-off" if now.silent else ""),
+             "volume-off" if now.silent else "",
+             address=now.address("silent"), metric="silent"),
     ]  # fmt: skip
 
 
@@ -65,7 +67,8 @@ def percent_against(found: float, usual: float) -> str:
 def _within(now: Now, past: Past) -> Tile:
     total = now.total
     if total.attainment is None:
-        return Tile("Within SLA", wording.NOTHING, foot="nothing was due")
+        return Tile("Within SLA", wording.NOTHING, foot="nothing was due",
+                    address=now.address("attainment"), metric="attainment")  # fmt: skip
     before = past.before.attainment
     compared = f", {wording.percent(before)} a week before" if before is not None else ""
     figure = wording.percent(total.attainment)
@@ -110,7 +113,8 @@ def hours_in_words(hours: float) -> str:
     return f"{round(hours / A_DAY)}{wording.NARROW}d"
 
 
-def _burning(burns: Sequence[Burn]) -> Tile:
+def _burning(now: Now) -> Tile:
+    burns = now.burns
     pages = sum(burn.level == Level.PAGE for burn in burns)
     tickets = sum(burn.level == Level.TICKET for burn in burns)
     foot = "every budget keeps its pace"
@@ -118,4 +122,7 @@ def _burning(burns: Sequence[Burn]) -> Tile:
         foot = f"pages: {pages}, tickets: {tickets}"
     icon = "flame" if pages or tickets else ""
     figure = wording.count(pages + tickets)
-    return Tile("Burning budget", figure, f"of {wording.count(len(burns))}", foot, icon)
+    return Tile(
+        "Burning budget", figure, f"of {wording.count(len(burns))}", foot, icon,
+        address=now.address("burning"), metric="burning",
+    )  # fmt: skip

@@ -98,6 +98,18 @@ def number(text: str, metric: str, **where: str) -> SafeString:
     return figures.figure(text, metric, **where)
 
 
+@register.simple_tag
+def explained(address: str, what: str) -> SafeString:
+    """A way to the explanation of what a panel says."""
+    return format_html(
+        '<a class="iconbtn" data-dialog="drawer" href="{}" aria-label="How this is computed: {}"'
+        ' title="How this is computed">{}</a>',
+        address,
+        what.lower(),
+        icon("info-circle"),
+    )
+
+
 @register.inclusion_tag("dashboard/_chart.html")
 def figure(chart: Chart) -> dict[str, Any]:
     """A chart with everything that stands in for it."""

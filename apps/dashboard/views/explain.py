@@ -55,7 +55,7 @@ def explain(request: HttpRequest, metric: str) -> HttpResponse:
 @needs("accounts.view_scorecards", "accounts.view_transactions")
 @says_what_is_unclear
 def explained(request: HttpRequest, metric: str, part: str) -> HttpResponse:
-    """The transactions of one part of a figure, which add up to it."""
+    """The transactions or messages of one part of a figure, which add up to it."""
     now, scope = timezone.now(), scope_of(request)
     question = read_question(request, scope, metric, now=now)
     context = _listed(question, part, request.GET.get("after", "")) | {"now": now}
@@ -72,8 +72,10 @@ def explained_table(request: HttpRequest, metric: str, part: str, form: Form) ->
     known = question.metric.part(part)
     if known is None:
         raise Http404
-    table = tables.behind_figure(question, known, now=now)
-    return download(request, table, form, Extent(list(question.cells.zones), question.period, now))
+    extent = Extent(list(question.cells.zones), question.period, now)
+    if known.is_of_messages:
+        return download(request, tables.messages_behind_figure(question, known), form, extent)
+    return download(request, tables.behind_figure(question, known, now=now), form, extent)
 
 
 def _listed(question: Question, code: str, after: str) -> dict[str, Any]:

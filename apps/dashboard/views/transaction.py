@@ -16,6 +16,7 @@ from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
 from apps.dashboard import listing, queries, timeline
 from apps.dashboard.scope import Scope, scope_of
 from apps.scorecards.windows import MINUTE, floor
+from apps.telemetry.access import covers_everything
 from apps.telemetry.models import Transaction
 
 # How often a page that is left open asks whether something changed.
@@ -55,7 +56,8 @@ def _version(scope: Scope, of: Transaction, now: datetime) -> str:
 def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str, Any]:
     place = scope.catalogue.facilities_by_id[found.facility_id]
     catalogue, zone = scope.catalogue, ZoneInfo(place.time_zone)
-    events = queries.events(found)
+    events, everywhere = queries.events(found), covers_everything(scope.ids)
+    receipts = queries.receipts(events, facilities=scope.ids, everywhere=everywhere)
     names = dict(Clock.objects.filter(workflow=found.workflow_id).values_list("kind", "name"))
     clocks = timeline.clocks(found, names, now=now)
     return {
@@ -77,5 +79,5 @@ def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str
             queries.siblings(found, facilities=scope.ids), catalogue=catalogue, zone=zone, now=now
         ),
         "seconds": SECONDS_BETWEEN,
-        "receipts": listing.receipt_rows(queries.receipts(events), zone=zone, now=now),
+        "receipts": listing.receipt_rows(receipts, zone=zone, now=now),
     }
