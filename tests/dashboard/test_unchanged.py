@@ -15,7 +15,8 @@ from apps.accounts.models import Session
 from apps.accounts.services import grant_facility, revoke_facility
 from apps.core.db import execute
 from apps.scorecards.verification import REVISE
-from tests.dashboard.cast import done
+from tests.dashboard.cast import SOUTH, done
+from tests.dashboard.conftest import signed_in
 
 BOARD, CHARTS = "/flow/board/", "/charts/flow/"
 SWAP = {"HX-Request": "true"}
@@ -166,3 +167,40 @@ def test_what_a_page_asks_is_not_answered_to_its_part(noon, as_bea, happened):
     happened(*done("c-1"))
     ask = leave_open(as_bea, BOARD)
     assert ask(**{"HX-History-Restore-Request": "true"}).status_code == 200
+
+
+def poll(client: Client, version: str = '"old"') -> HttpResponse:
+    return client.get(BOARD, headers=SWAP | {"X-Poll": "1", "If-None-Match": version})
+
+
+@pytest.fixture
+def colleague(noon: None, network: Any, person: Any) -> Client:
+    """Sees what Bea sees, and left the same board open."""
+    client = signed_in(person("ben", "revenue_cycle_analyst", network.facilities[0]))
+    leave_open(client, BOARD)
+    return client
+
+
+def test_what_one_reader_was_told_is_told_to_all_of_the_same_facilities(
+    board, colleague, as_bea, happened
+):
+    happened(*done("c-2"))
+    first = poll(as_bea)
+    with CaptureQueriesContext(connection) as captured:
+        second = poll(colleague)
+    assert not [one for one in captured if "accounts_user" in one["sql"]]
+    assert second.content == first.content == colleague.get(BOARD, headers=SWAP).content
+    assert dict(second.items()) == dict(first.items())
+    assert not second.cookies
+
+
+def test_the_same_facilities_alone_let_nobody_in(board, as_bea, happened, network, person):
+    keeper = signed_in(person("ada", "administrator", network.facilities[0]))
+    happened(*done("c-2"))
+    assert poll(as_bea).status_code == 200
+    assert [poll(keeper).status_code for _ in range(2)] == [403, 403]
+
+
+def test_other_facilities_are_told_something_else(board, as_bea, as_ivo, happened):
+    happened(*done("c-2"), *done("s-1", facility=SOUTH))
+    assert poll(as_bea).content != poll(as_ivo).content
