@@ -122,8 +122,9 @@ def paths(place) -> list[str]:
     ours = {place.paths(name, "own").partition("?")[0] for name in asked}
     rows = objects_of_admin(place.network)
     pages = {f"/admin/{label.replace('.', '/')}/" for label in rows}
-    pages |= {f"/admin/{label.replace('.', '/')}/{row['own']}/{page}/"
-              for label, row in rows.items() for page in ("change", "delete", "history")}  # fmt: skip
+    for label, row in rows.items():
+        root = f"/admin/{label.replace('.', '/')}/"
+        pages |= {f"{root}{row['own']}/{page}/" for page in ("change", "delete", "history")}
     assert len(rows) == len(admin.site._registry)
     return sorted(ours | pages | {f"{page}add/" for page in pages if page.count("/") == 4})
 
