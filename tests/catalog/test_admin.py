@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.forms import modelform_factory
 from django.test import Client
 from django.utils.timezone import now
-from pytest_django.asserts import assertContains
+from pytest_django.asserts import assertContains, assertNotContains
 
 from apps.catalog.admin.workflows import ClockForm
 from apps.catalog.models import (
@@ -223,6 +223,7 @@ def test_a_holiday_closes_the_day_once_a_second_person_approved_it(as_root, netw
     told = as_root.get(response.url)
     assertContains(told, "Picnic")
     assertContains(told, "is added")
+    assertNotContains(told, "would go on by themselves")
     approve()
     assert (CalendarHoliday.objects.count(), opens.count()) == (1, 0)
 

@@ -33,8 +33,8 @@ def changed(row: models.Model, *fields: str) -> Row:
     before = type(row)._default_manager.get(pk=row.pk)
     was, becomes = _values(before), _values(row)
     names = [name for name in becomes if was[name] != becomes[name] and name in (fields or becomes)]
-    return _row(row, {name: was[name] for name in names}, {name: becomes[name] for name in names},
-                [_said(before, row, name) for name in names])  # fmt: skip
+    said = [_said(before, row, name) for name in names]
+    return _row(before, _only(names, was), _only(names, becomes), said)
 
 
 def added(row: models.Model) -> Row:
@@ -84,6 +84,10 @@ def _values(row: models.Model) -> Row:
     """Every field as JSON can hold it, links by the id of their row."""
     [document] = json.loads(serializers.serialize("json", [row]))
     return {name: value for name, value in document["fields"].items() if name not in DERIVED}
+
+
+def _only(names: Iterable[str], values: Row) -> Row:
+    return {name: values[name] for name in names}
 
 
 def _row(row: models.Model, was: Row | None, becomes: Row | None, said: Iterable[Any]) -> Row:

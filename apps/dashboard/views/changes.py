@@ -213,7 +213,9 @@ def _render_proposal(
         "preview": preview,
         "is_mine": is_mine,
         "may_decide": may_approve and not is_mine and found.is_open,
-        "waiting": _waiting(request, found.alias, found.system) if found.is_open else None,
+        "waiting": _waiting(request, found.alias, found.system)
+        if found.is_open and found.alias
+        else None,
         "rows": found.rows["rows"] if found.rows and (is_mine or _sees_all(request)) else [],
     }
     return render(request, "dashboard/proposal.html", context)
