@@ -144,6 +144,7 @@ def build_day(day: datetime, transactions: int) -> None:
 def finish() -> None:
     """What time would have done meanwhile: overdue counted, old minutes dropped, all vacuumed."""
     services.sweep_due()
+    compaction.compact()
     scorecards.drop_old_rollups()
     scorecards.take_snapshot()
     with connection.cursor() as cursor:

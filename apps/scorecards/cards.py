@@ -89,7 +89,7 @@ SELECT {key} AS key, (bucket AT TIME ZONE zone)::date AS day,
  WHERE (bucket AT TIME ZONE zone)::date BETWEEN %(first)s AND %(last)s
  GROUP BY 1, 2 HAVING sum(good) > 0 OR sum(bad) > 0
 """
-# The backlog by age. The index transaction_open holds what is open, oldest first.
+# The backlog by age, from the index transaction_open alone, which holds what is open.
 AGES = """
 SELECT width_bucket(extract(epoch FROM now() - first_at), ARRAY[14400, 86400, 259200, 604800])
            AS step,
