@@ -9,10 +9,10 @@ from django.utils.timezone import now
 
 from apps.accounts.acts import Act
 from apps.accounts.models import RoleRequest, User
-from apps.core.db import fetch_all, fetch_one
+from apps.core.db import fetch_all, fetch_one, fetch_prepared
 
 DORMANT_AFTER = timedelta(days=90)
-PEOPLE_A_PAGE = 100
+PEOPLE_A_PAGE = 50
 FACTORS = {"totp": "app", "webauthn": "passkey"}
 EVERYBODY = 20_000
 BY_ROLE = "django.contrib.auth.backends.ModelBackend"
@@ -52,9 +52,20 @@ SELECT u.id, u.username, u.first_name, u.last_name, u.is_active, u.is_superuser,
          WHEN 'active' THEN u.is_active
          WHEN 'closed' THEN NOT u.is_active
          WHEN 'dormant' THEN u.is_active AND coalesce(u.last_login, u.date_joined) < %(dormant)s
+         WHEN 'due' THEN u.is_active AND coalesce(review.at < %(dormant)s, true)
          ELSE true END
  ORDER BY u.is_active DESC, lower(coalesce(nullif(u.last_name, ''), u.username)), u.id
  LIMIT %(limit)s OFFSET %(skip)s
+"""
+
+# How far the review of access has come. Index: review_latest.
+REVIEWED = """
+SELECT count(*) AS people, count(*) FILTER (WHERE coalesce(at < %(dormant)s, true)) AS due,
+       max(at) AS last
+  FROM accounts_user AS u
+ CROSS JOIN LATERAL (
+       SELECT max(at) AS at FROM accounts_accessreview WHERE person_id = u.id) AS review
+ WHERE u.is_active
 """
 
 # Who gave what and when, as the trail tells it. Index: audit_given.
@@ -83,6 +94,13 @@ SELECT object, act, '' AS what, actor, at
  WHERE object = %(object)s AND object <> ''
    AND act IN ('session.opened', 'credentials.factor_reset')
  ORDER BY at DESC, id DESC LIMIT 1
+"""
+
+ANY_PENDING = """
+SELECT 1 FROM accounts_rolerequest
+ WHERE state = 'pending' AND expires_at > %(now)s
+   AND person_id <> %(user)s AND requested_by_id <> %(user)s
+ LIMIT 1
 """
 
 
@@ -140,11 +158,14 @@ class Holding:
     roles: list[tuple[str, Given | None]]
     facilities: list[tuple[str, Given | None]]
 
-    @property
-    def is_due(self) -> bool:
-        """Whether somebody should look at this person's access again."""
-        signed = self.person.reviewed_at
-        return signed is None or signed < now() - DORMANT_AFTER
+
+@dataclass(frozen=True)
+class Reviewed:
+    """How many open accounts there are, how many of them wait for a signature, the last one."""
+
+    people: int
+    due: int
+    last: datetime | None
 
 
 Givens = dict[tuple[str, str], Given]
@@ -158,6 +179,10 @@ def people(
     said = {"id": None, "find": find, "like": f"%{escaped}%", "role": role, "state": state,
             "dormant": now() - DORMANT_AFTER, "limit": limit, "skip": skip}  # fmt: skip
     return fetch_all(PEOPLE, said, row=PersonRow)
+
+
+def reviewed() -> Reviewed:
+    return fetch_one(REVIEWED, {"dormant": now() - DORMANT_AFTER}, row=Reviewed)
 
 
 def one_person(pk: int) -> PersonRow:
@@ -206,7 +231,12 @@ def who_asked_may() -> Exists:
 
 
 def waiting_for(user: User) -> int:
-    """How many requests this person could decide as the second."""
+    """How many requests this person could decide as the second.
+
+    Every page shows it, and nearly always nothing waits: that is asked first, and cheaply.
+    """
+    if not fetch_prepared(ANY_PENDING, {"user": user.pk, "now": now()}):
+        return 0
     mine = Q(person=user) | Q(requested_by=user)
     return pending_requests().filter(who_asked_may()).exclude(mine).count()
 

@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from apps.core.db import fetch_all
 
 # A heartbeat is of the interface itself. Events are told by workflow, from rollups: an event names
-# an interface only sometimes, and the fold keeps no last one of each.
+# an interface only sometimes, and the fold keeps no last one of each. The index is walked back from
+# now for each workflow; what lies further ahead than clocks differ are due times, not events.
 CONTRACTS = """
 WITH heard AS (
-    SELECT workflow_id, max(bucket) + interval '15 minutes' AS heard_at FROM scorecards_rollup
-     WHERE grain = 7 AND bucket > now() - interval '6 hours' AND events > 0
-       AND facility_id = ANY(%(facilities)s)
-     GROUP BY workflow_id
+    SELECT id AS workflow_id, (
+           SELECT bucket + interval '15 minutes' FROM scorecards_rollup
+            WHERE grain = 7 AND workflow_id = catalog_workflow.id
+              AND facility_id = ANY(%(facilities)s) AND events > 0
+              AND bucket > now() - interval '6 hours' AND bucket < now() + interval '15 minutes'
+            ORDER BY bucket DESC LIMIT 1) AS heard_at
+      FROM catalog_workflow
 )
 SELECT i.code, i.name, i.protocol, i.pattern, i.active, i.expected_gap_seconds,
        source.name AS source, target.name AS target, w.code AS workflow_code,

@@ -66,7 +66,8 @@ SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)
   FROM card GROUP BY GROUPING SETS ((key), ())
 """
 )
-# Each facility's own days, with what no compaction has taken up yet.
+# Each facility's own days, with what no compaction has taken up yet. Added up by zone first: days
+# of a thousand cells are a few hundred, and telling a zone's date is most of the work.
 DAYS = """
 WITH place AS (
     SELECT * FROM unnest(%(facility_ids)s::integer[], %(zones)s::text[])
@@ -82,10 +83,13 @@ WITH place AS (
      UNION ALL
     SELECT workflow_id, facility_id, bucket, {good}, {bad} FROM scorecards_rollupdelta
      WHERE workflow_id = ANY(%(workflow_ids)s)
+), added AS MATERIALIZED (
+    SELECT {key} AS key, zone, bucket, sum(good) AS good, sum(bad) AS bad
+      FROM counted JOIN place USING (facility_id) GROUP BY 1, 2, 3
 )
-SELECT {key} AS key, (bucket AT TIME ZONE zone)::date AS day,
+SELECT key, (bucket AT TIME ZONE zone)::date AS day,
        COALESCE(sum(good), 0)::bigint AS good, COALESCE(sum(bad), 0)::bigint AS bad
-  FROM counted JOIN place USING (facility_id)
+  FROM added
  WHERE (bucket AT TIME ZONE zone)::date BETWEEN %(first)s AND %(last)s
  GROUP BY 1, 2 HAVING sum(good) > 0 OR sum(bad) > 0
 """

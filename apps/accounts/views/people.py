@@ -40,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Everybody, with what they hold, and what waits for a second person."""
     form = FindPeopleForm(request.GET)
     chosen = form.chosen()
-    page = _page_number(request)
+    page = page_number(request)
     size = queries.PEOPLE_A_PAGE
     found = queries.people(**chosen, limit=size + 1, skip=(page - 1) * size)
     context = {
@@ -368,6 +368,6 @@ def _grant(catalogue: Any, pk: int, given: queries.Givens) -> dict[str, Any]:
     }
 
 
-def _page_number(request: HttpRequest) -> int:
+def page_number(request: HttpRequest) -> int:
     said = request.GET.get("page", "")
     return min(max(int(said), 1), 1_000) if said.isascii() and said.isdigit() else 1
