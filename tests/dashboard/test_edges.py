@@ -9,16 +9,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from apps.pipeline import services
-from apps.scorecards import compaction
+from apps.scorecards import cards, compaction
+from apps.scorecards.burn import forget_burns
+from apps.scorecards.metrics import Clock
+from apps.scorecards.tallies import Cells
 from apps.scorecards.windows import NAMED, named_window
 from apps.telemetry.models import Transaction
 from apps.telemetry.partitions import EVENTS, existing_days
 from tests.dashboard.cast import ago, done
-from tests.dashboard.walking import World
+from tests.dashboard.walking import Reader, World
 from tests.pipeline import oracle
 from tests.pipeline.network import TARGET_CHANGE, event, post
 from tests.pipeline.world import rules
@@ -89,6 +92,7 @@ def happen(network, now: datetime, told: list[dict]) -> None:
         for n, one in enumerate(told)
     ]
     post(network, *events)
+    forget_burns()
     services.fold_journal()
     services.sweep_due()
     compaction.compact()
@@ -111,20 +115,44 @@ def clocks_of(of: Transaction) -> dict:
 
 
 @pytest.mark.parametrize("now", [SPRING, AUTUMN], ids=["spring", "autumn"])
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+# Histories add up from one example to the next, so there is nothing to shrink.
+@settings(max_examples=10, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_figures_hold_where_time_is_awkward(as_ivo, network, time_machine, now, data):
+def test_figures_hold_where_time_is_awkward(as_ivo, ivo, network, time_machine, now, data):
     time_machine.move_to(now, tick=False)
     happen(network, now, data.draw(histories(now)))
-    world = World(as_ivo, [place.pk for place in network.facilities])
+    world = World(as_ivo, ivo, [place.pk for place in network.facilities])
     window = data.draw(st.sampled_from(sorted(NAMED)))
     for code in data.draw(st.lists(st.sampled_from(CODES), min_size=6, max_size=6, unique=True)):
         world.check(code, f"/explain/{code}/?window={window}")
+    assert days_shown(network, now) == days_by_hand(world, now)
+
+
+def days_shown(network, now: datetime) -> dict:
+    """Late and in time by each facility's own days, as charts have them."""
+    zones = {place.pk: place.time_zone for place in network.facilities}
+    window = named_window("28d", end=None, now=now)
+    cells = Cells(zones, [line.pk for line in network.workflows], window)
+    found = cards.days(cells, Clock.INTEGRATION, cards.BY_FACILITY, number=28, now=now)
+    return {(one.key, one.day): (one.good, one.bad) for one in found}
+
+
+def days_by_hand(world: World, now: datetime) -> dict:
+    zones = {one.facility_id: ZoneInfo(one.facility.time_zone) for one in world.rows}
+    last = max(now.astimezone(zone).date() for zone in (EASTERN, ZoneInfo("America/Phoenix")))
+    days = {last - timedelta(days=back) for back in range(28)}
+    found: dict = defaultdict(lambda: (0, 0))
+    for one in world.rows:
+        day = one.due_at and one.due_at.astimezone(zones[one.facility_id]).date()
+        if one.sla in (1, 2) and day in days:
+            good, bad = found[one.facility_id, day]
+            found[one.facility_id, day] = good + (one.sla == 1), bad + (one.sla == 2)
+    return dict(found)
 
 
 @pytest.mark.parametrize("moment", [*range(len(AWKWARD[SPRING]))])
 def test_an_event_is_in_the_window_that_begins_with_it_and_not_in_the_one_that_ends(
-    as_ivo, network, time_machine, moment
+    as_ivo, ivo, network, time_machine, moment
 ):
     at = AWKWARD[SPRING][moment]
     time_machine.move_to(SPRING, tick=False)
@@ -132,11 +160,36 @@ def test_an_event_is_in_the_window_that_begins_with_it_and_not_in_the_one_that_e
         {"workflow": 0, "subject": n, "rank": 1, "at": at + ahead}
         for n, ahead in enumerate((-INSTANT, timedelta(), INSTANT))
     ])  # fmt: skip
-    world = World(as_ivo, [place.pk for place in network.facilities])
+    world = World(as_ivo, ivo, [place.pk for place in network.facilities])
     start, end = (at + hours * timedelta(hours=1) for hours in (-2, 2))
     for since, until in ((start, at), (at, end), (start, end)):
         for code in ("started", "events"):
             world.check(code, f"/explain/{code}/?from={since:%FT%TZ}&to={until:%FT%TZ}")
+
+
+def test_pages_of_messages_follow_each_other_at_the_last_moment_of_an_hour(
+    as_ivo, ivo, network, time_machine
+):
+    time_machine.move_to(SPRING, tick=False)
+    last, before = SPRING.replace(minute=0, second=0) - INSTANT, SPRING - timedelta(hours=30)
+    happen(network, SPRING, [
+        {"workflow": 0, "subject": n, "rank": 1, "at": at}
+        for at in (last, before) for n in range(70)
+    ])  # fmt: skip
+    world = World(as_ivo, ivo, [place.pk for place in network.facilities])
+    world.check("events", "/explain/events/?window=28d")
+
+
+def test_a_week_begins_in_the_same_minute_when_its_lists_are_opened_later(as_ivo, ivo, network,
+                                                                         time_machine):  # fmt: skip
+    """Just outside of it, and inside of the hour it begins in."""
+    week_ago = SPRING.replace(second=0) - timedelta(days=7)
+    time_machine.move_to(SPRING, tick=False)
+    happen(network, SPRING, [{"workflow": 0, "subject": 1, "rank": 1, "at": week_ago - INSTANT}])
+    told = as_ivo.get("/explain/started/?window=7d").context["explanation"]
+    time_machine.move_to(SPRING + timedelta(hours=20), tick=False)
+    page, _ = Reader(ivo).get(told.opens[0].address, "page")
+    assert (told.shown, page.number) == ("0", "0") and not page.items
 
 
 def test_messages_that_are_no_longer_kept_are_said_to_be_gone(as_ivo, network, happened):

@@ -42,20 +42,20 @@ def test_every_metric_has_a_count_in_plain_python():
     assert brute.is_complete()
 
 
-def test_every_number_on_every_page_is_what_it_opens(as_ivo, network, happened, still):
+def test_every_number_on_every_page_is_what_it_opens(as_ivo, ivo, network, happened, still):
     happened(*rich(1))
     take_snapshot()
-    world = World(as_ivo, [place.pk for place in network.facilities])
+    world = World(as_ivo, ivo, [place.pk for place in network.facilities])
     for window in WINDOWS:
         paths = [f"{path}{'&' if '?' in path else '?'}window={window}" for path in PAGES]
         business = [f"{path}&clock=business" for path in paths[1:] if "/scorecards/?" not in path]
         assert world.walk(paths + business) > 60
 
 
-def test_every_number_of_a_reader_is_of_their_facilities(as_bea, network, happened, still):
+def test_every_number_of_a_reader_is_of_their_facilities(as_bea, bea, network, happened, still):
     happened(*rich(2))
     take_snapshot()
-    assert World(as_bea, [network.facilities[0].pk]).walk(PAGES) > 30
+    assert World(as_bea, bea, [network.facilities[0].pk]).walk(PAGES) > 30
 
 
 def test_a_reader_without_lists_gets_every_explanation(person, network, happened, still):
@@ -70,11 +70,11 @@ def test_a_reader_without_lists_gets_every_explanation(person, network, happened
             assert b"/transactions/" not in response.content
 
 
-def test_silent_feeds_and_burning_budgets_are_named(as_ivo, network, happened, still):
+def test_silent_feeds_and_burning_budgets_are_named(as_ivo, ivo, network, happened, still):
     week_ago = ago(days=7, minutes=31)
     happened(*({"subject": f"w-{n}", "at": week_ago + timedelta(seconds=n)} for n in range(25)))
     happened(*(one for n in range(30) for one in stuck(f"l-{n}", workflow=1, hours_ago=2.5)))
-    world = World(as_ivo, [place.pk for place in network.facilities])
+    world = World(as_ivo, ivo, [place.pk for place in network.facilities])
     assert world.walk(["/flow/"]) > 10
     whole = world.counted("")
     assert list(whole.silent().values()) == [25] and len(whole.burning()) == 1
@@ -83,9 +83,9 @@ def test_silent_feeds_and_burning_budgets_are_named(as_ivo, network, happened, s
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), code=st.sampled_from(sorted(METRICS)),
        window=st.sampled_from(sorted(NAMED)))  # fmt: skip
-def test_any_history_adds_up(as_ivo, network, happened, seed, code, window):
+def test_any_history_adds_up(as_ivo, ivo, network, happened, seed, code, window):
     happened(*rich(seed + next(numbers) * 100_000))
-    world = World(as_ivo, [place.pk for place in network.facilities])
+    world = World(as_ivo, ivo, [place.pk for place in network.facilities])
     told = as_ivo.get(f"/explain/{code}/", {"window": window}).context["explanation"]
     expected = world.counted(f"?window={window}")
     for part, opens in zip(METRICS[code].parts, told.opens, strict=True):
