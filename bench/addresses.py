@@ -55,7 +55,7 @@ def refuse_some(count: int = 500) -> None:
     if Quarantine.objects.exists():
         return
     places = list(Facility.objects.values_list("pk", flat=True))
-    source = Source.objects.order_by("code")[0]
+    source, _ = Source.objects.get_or_create(code="bench", defaults={"name": "Bench"})
     Quarantine.objects.bulk_create(
         Quarantine(
             id=UUID(f"01980000-0000-7000-8000-{number:012x}"), source=source, received_at=now(),

@@ -89,6 +89,8 @@ MIDDLEWARE = [
     # Sources need none of what follows, and pay for none of it.
     "apps.telemetry.middleware.ingest_door",
     "apps.core.bad_requests.BadRequestMiddleware",
+    # Nor do pages that ask again and know the answer.
+    "apps.dashboard.middleware.unchanged_door",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # The matrix is 160 kB of much the same; Django pads against guessing secrets by size.
     "django.middleware.gzip.GZipMiddleware",

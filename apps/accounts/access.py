@@ -80,6 +80,11 @@ def facilities_to_administer(user: User | AnonymousUser) -> tuple[int, ...]:
     return facilities_for(user)
 
 
+def sees_everything(user: User | AnonymousUser) -> bool:
+    """Whether no facility lies outside what this person administers."""
+    return set(fetch_value(ALL_FACILITIES)) <= set(facilities_to_administer(user))
+
+
 def user_for_bearer(request: HttpRequest) -> User | None:
     """The active person whose live token the request carries."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")

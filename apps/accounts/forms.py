@@ -9,6 +9,7 @@ from django.core.validators import ProhibitNullCharactersValidator
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.accounts.services.access import LONGEST_WHY, Access
+from apps.accounts.spelling import is_same
 from apps.catalog.snapshot import Snapshot
 
 CONTROL = {"class": "control", "autocomplete": "off"}
@@ -40,7 +41,8 @@ class ForgottenForm(ResetPasswordForm):
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
         found = User.objects.filter(email__iexact=email, is_active=True)
-        self.users = [user for user in found if user.has_usable_password()]
+        own = [user for user in found if is_same(user.email, email)]
+        self.users = [user for user in own if user.has_usable_password()]
         return email
 
 

@@ -29,7 +29,9 @@ from requests import RequestException
 from apps.accounts.acts import Act
 from apps.accounts.models import User
 from apps.accounts.refusals import Refusal, refused
+from apps.accounts.separation import SENSITIVE
 from apps.accounts.services.audit import record
+from apps.accounts.spelling import is_same
 
 log = logging.getLogger(__name__)
 
@@ -71,15 +73,18 @@ class Adapter(OpenIDConnectOAuth2Adapter):
             )
         except jwt.PyJWTError as error:
             raise OAuth2Error(type(error).__name__) from error
-        self._check_question(claims)
+        self._check_question(claims, app.client_id)
         return claims
 
-    def _check_question(self, claims: dict[str, Any]) -> None:
+    def _check_question(self, claims: dict[str, Any], client: str) -> None:
         """The answer belongs to the question of this browser, and is as fresh as was asked for."""
         if not secrets.compare_digest(str(claims.get("nonce", "")), self.sent["nonce"]):
             raise OAuth2Error("another nonce")
+        # Of a token for several, the one it was made for is named.
+        if isinstance(claims["aud"], list) and claims.get("azp", client) != client:
+            raise OAuth2Error("another party")
         oldest = time.time() - AGAIN_SECONDS
-        if self.sent["again"] and not claims.get("auth_time", 0) > oldest:
+        if self.sent["again"] and not float(claims.get("auth_time", 0)) > oldest:
             raise OAuth2Error("nobody was asked again")
 
     def _more_of(self, claims: dict[str, Any], access_token: str) -> dict[str, Any]:
@@ -101,15 +106,19 @@ class Callback(OAuth2CallbackView):
         return state, response
 
 
+# What comes of an answer that is not there, or not of the form that the protocol gives it.
+NONSENSE = (RequestException, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
 def reachable(view: Callable[[HttpRequest], HttpResponseBase]) -> Any:
-    """A provider that is away, or no provider at all, is a page that says so."""
+    """A provider that is away, talks nonsense, or is none at all, is a page that says so."""
 
     @wraps(view)
     def wrapper(request: HttpRequest) -> HttpResponseBase:
         try:
             return view(request)
-        except (RequestException, KeyError) as error:
-            log.warning("single sign-on cannot be reached: %s", type(error).__name__)
+        except NONSENSE as error:
+            log.warning("single sign-on cannot be used: %s", type(error).__name__)
             return refused(request, Refusal.BROKEN)
 
     return wrapper
@@ -152,7 +161,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         claims = sociallogin.account.extra_data["id_token"]
         # Names and addresses of people stay with the provider.
         sociallogin.account.extra_data = {"iss": claims["iss"]}
-        person = sociallogin.user if sociallogin.is_existing else person_of(claims)
+        person = sociallogin.user if sociallogin.is_existing else person_of(claims, request.user)
         if person is None:
             record(None, Act.SIGN_IN_FAILED, facts={"by": PROVIDER})
             raise ImmediateHttpResponse(refused(request, Refusal.UNKNOWN))
@@ -177,16 +186,31 @@ def is_ours(exception: Any) -> bool:
     return isinstance(exception, OAuth2Error) and str(exception).isascii()
 
 
-def person_of(claims: dict[str, Any]) -> User | None:
-    """The one open account that these claims name for certain, if it has no other sign-in yet."""
-    found = User.objects.filter(is_active=True, is_superuser=False)
+def is_linked(user: User) -> bool:
+    """Whether single sign-on opens this account."""
+    return bool(SocialAccount.objects.filter(provider=PROVIDER, user=user).exists())
+
+
+def person_of(claims: dict[str, Any], reader: Any) -> User | None:
+    """The one open account that these claims name for certain, if it has no other sign-in yet.
+
+    Who decides as a second person links it themselves, signed in here: the provider's word alone
+    would open what takes two people to give.
+    """
     claim = settings.SINGLE_SIGN_ON["username_claim"]
-    if claim:
-        found = found.filter(username__iexact=claims.get(claim) or "")
-    elif claims.get("email_verified") is True and claims.get("email"):
-        found = found.filter(email__iexact=claims["email"])
-    else:
+    field = "username" if claim else "email"
+    said = claims.get(claim or "email")
+    if not claim and claims.get("email_verified") is not True:
+        return None
+    if not isinstance(said, str) or not said or "\0" in said:
         return None
     linked = SocialAccount.objects.filter(provider=PROVIDER).values("user_id")
-    people = list(found.exclude(pk__in=linked)[:2])
-    return people[0] if len(people) == 1 else None
+    found = User.objects.filter(is_active=True, is_superuser=False).exclude(pk__in=linked)
+    people = [one for one in found.filter(**{f"{field}__iexact": said})
+              if is_same(getattr(one, field), said)]  # fmt: skip
+    one = people[0] if len(people) == 1 else None
+    return one if one and (one == reader or not decides_as_second(one)) else None
+
+
+def decides_as_second(person: User) -> bool:
+    return person.groups.filter(name__in=SENSITIVE).exists()

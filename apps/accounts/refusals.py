@@ -15,8 +15,9 @@ class Refusal(Enum):
     )
     UNKNOWN = (
         "You have no account here",
-        "Your sign-in worked, but no account of Throughline belongs to it. Ask an administrator to "
-        "make one with the mail address that your sign-in uses.",
+        "Your sign-in worked, but it opens no account of Throughline. Ask an administrator to make "
+        "one with the mail address that your sign-in uses. If you have one and decide as a second "
+        "person, sign in with your password first, and link the two under Security.",
     )
     SOMEBODY_ELSE = (
         "This is another account",

@@ -25,7 +25,7 @@ KEPT = ("Allow", "Vary", "WWW-Authenticate", "Retry-After")
 
 
 class BadRequestMiddleware:
-    """Answers 400 to NUL in an address, and to filters that PostgreSQL cannot even read."""
+    """Answers 400 to NUL in an address, and to what the database cannot even be asked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -38,11 +38,20 @@ class BadRequestMiddleware:
         return as_problem(response) if request.path_info.startswith(API) else response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """The administration filters by whatever an address says, broken expressions too."""
-        if not (isinstance(error, DataError) and request.GET):
+        """The administration looks up whatever an address or a form says: broken expressions, and
+        rows by what is no number."""
+        is_unreadable = isinstance(error, DataError) and request.GET
+        if not (is_unreadable or is_no_number(request, error)):
             return None
         log.warning("refused: the database cannot read what %s asks", request.path_info)
         return bad_request(request, error)
+
+
+def is_no_number(request: HttpRequest, error: Exception) -> bool:
+    """Whether a widget of the administration was sent a row's id that nobody could have chosen."""
+    match = request.resolver_match
+    is_inside = match is not None and match.app_name == "admin"
+    return is_inside and isinstance(error, ValueError) and "expected a number" in str(error)
 
 
 def holds_nul(request: HttpRequest) -> bool:

@@ -1,10 +1,11 @@
 """The choices of window and places that pages share."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from apps.dashboard.scope import Choice, Scope
+from apps.scorecards.queries import State
 
 WINDOWS = {
     "1h": ("1 h", "last hour"),
@@ -44,3 +45,8 @@ class Selection:
 def selection(scope: Scope, *, window: str, places: str) -> Selection:
     """The choice in an address; what cannot be chosen falls back to the default."""
     return Selection(window if window in WINDOWS else DEFAULT_WINDOW, scope.choice(places))
+
+
+def is_stale(state: State, now: datetime) -> bool:
+    """Whether the figures reach so far back only that a reader has to be told."""
+    return now - state.reach(now) > STALE_AFTER

@@ -64,13 +64,11 @@ LEGEND = (
 # A link to the cell's scorecard, where each of its figures is explained; the sum of a row has none,
 # so its figures are; a dash was never used. What is put in are our own words and figures, and
 # addresses that are escaped once: escaping every part again would be most of the work of a page.
-LINK = '<td class="{}"><a href="{}" title="{}">{}<small>{}{}</small></a></td>'
-SUM = '<td class="{}"><div title="{}">{}<small>{}{}</small></div></td>'
+# Two lines of text and no more elements than that takes: a table may have a thousand cells.
+LINK = '<td class="{}"><a href="{}" title="{}">{}</a></td>'
+SUM = '<td class="{}"><div title="{}">{}</div></td>'
 FIGURE = '<a class="figure" data-dialog="drawer" data-metric="{}" href="{}">{}</a>'
-UNUSED = (
-    '<td class="unused"><span title="not in use">\u2013'
-    '<span class="visually-hidden">not in use</span></span></td>'
-)
+UNUSED = '<td class="unused"><span role="img" aria-label="not in use">\u2013</span></td>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +176,10 @@ def _sum(board: Board, line: Workflow, total: Glance, judged: Tone) -> str:
     def figure(text: str, code: str) -> str:
         return FIGURE.format(code, board.explained(code, line), text)
 
-    title, share, glyph, _ = _words(total, judged, "")
-    small = _small(total, judged, figure(p95(total), "p95"), "", figure(f"{total.open:,}", "open"))
-    return SUM.format(judged.css, title, figure(share, "attainment"), glyph, small)
+    speed = p95(total)
+    small = _small(total, judged, figure(speed, "p95"), figure(f"{total.open:,}", "open"))
+    lines = _lines(judged, figure(_share(total), "attainment"), small)
+    return SUM.format(judged.css, _title(total, judged, speed), lines)
 
 
 def _shared_objective(board: Board, line: Workflow) -> float | None:
@@ -204,31 +203,33 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
     if cell is None:
         return UNUSED, False
     judged = judge(board, key)
-    words = _words(cell, judged, board.silent.get(key, ""))
-    return LINK.format(judged.css, board.address(line, site), *words), judged in TROUBLED
+    speed, silence = p95(cell), board.silent.get(key, "")
+    title = _title(cell, judged, speed, silence)
+    small = _small(cell, judged, speed, f"{cell.open:,}")
+    said = _silent(silence) if silence else _lines(judged, _share(cell), small)
+    return LINK.format(judged.css, board.address(line, site), title, said), judged in TROUBLED
 
 
-def _words(cell: Glance, judged: Tone, silence: str) -> tuple[str, str, str, str]:
-    """Its title, figure, icon and the small line below."""
-    speed, due, waiting = p95(cell), cell.due, cell.open
-    return (
-        f"{judged.word}{silence and f' for {silence}'}, {waiting} open, p95 {speed}, {due} due",
-        _figure(cell, judged),
-        icon(judged.icon) if judged.icon else "",
-        _small(cell, judged, speed, silence, f"{waiting:,}"),
-    )
+def _title(cell: Glance, judged: Tone, speed: str, silence: str = "") -> str:
+    how = f"{judged.word}{silence and f' for {silence}'}"
+    return f"{how}, {cell.open} open, p95 {speed}, {cell.due} due"
 
 
-def _small(cell: Glance, judged: Tone, speed: str, silence: str, waiting: str) -> str:
-    if silence:
-        return silence
+def _silent(silence: str) -> str:
+    """On a ground of its own, to be read on a hatch."""
+    return f"<span>{_lines(SILENT, 'Silent', silence)}</span>"
+
+
+def _lines(judged: Tone, figure: str, small: str) -> str:
+    return f"{figure}\n{icon(judged.icon) if judged.icon else ''}{small}"
+
+
+def _small(cell: Glance, judged: Tone, speed: str, waiting: str) -> str:
     if judged is FEW:
         return f"n={cell.due}"
     return f"{waiting} · {judged.word if judged is NO_TARGET else speed}"
 
 
-def _figure(cell: Glance, judged: Tone) -> str:
-    if judged is SILENT:
-        return "<span>Silent</span>"
+def _share(cell: Glance) -> str:
     share = cell.attainment
     return "no data" if share is None else wording.percent(share)

@@ -15,6 +15,7 @@ import msgspec
 
 from apps.catalog import sla
 from apps.core.db import fetch_all
+from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import Target, Targets, targets_at
 from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, ceil, floor
 
@@ -116,28 +117,14 @@ class Burn:
         return now + left if left <= BUDGET else None
 
 
-@dataclass
-class _Kept:
-    """The minute this process judged last."""
-
-    key: tuple[Any, ...] | None = None
-    burns: Sequence[Burn] = ()
-
-
-_kept = _Kept()
+# The minute this process judged last.
+_judgement: Kept[Sequence[Burn]] = Kept(1)
 
 
 def burns(*, facility_ids: frozenset[int], now: datetime, version: int) -> list[Burn]:
     """The cells of these facilities in which anything came due in 28 days, fastest burn first."""
-    key = (floor(now, MINUTE), version)
-    if _kept.key != key:
-        _kept.burns, _kept.key = _judged(now), key
-    return [one for one in _kept.burns if one.facility_id in facility_ids]
-
-
-def forget_burns() -> None:
-    """For tests: a minute may hold several worlds."""
-    _kept.key = None
+    found = _judgement.answer((floor(now, MINUTE), version), lambda: _judged(now))
+    return [one for one in found if one.facility_id in facility_ids]
 
 
 def _judged(now: datetime) -> list[Burn]:

@@ -5,11 +5,14 @@ reader's facilities above all. What is not asked for again is crowded out.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
+_all: "WeakSet[Kept[Any]]" = WeakSet()
 
 
 class Kept(Generic[T]):
@@ -18,13 +21,13 @@ class Kept(Generic[T]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._answers: OrderedDict[Hashable, T] = OrderedDict()
+        self._awaited: dict[Hashable, Future[T]] = {}
         self._lock = Lock()
+        _all.add(self)
 
     def get(self, name: Hashable) -> T | None:
         with self._lock:
-            if name in self._answers:
-                self._answers.move_to_end(name)
-            return self._answers.get(name)
+            return self._known(name)
 
     def put(self, name: Hashable, answer: T) -> T:
         with self._lock:
@@ -34,6 +37,42 @@ class Kept(Generic[T]):
                 self._answers.popitem(last=False)
         return answer
 
+    def answer(self, name: Hashable, make: Callable[[], T]) -> T:
+        """The answer kept under this name, made if there is none.
+
+        It is made once: who asks meanwhile waits for it, and shares what becomes of it, errors too.
+        """
+        with self._lock:
+            if name in self._answers:
+                return self._known(name)  # type: ignore[return-value]
+            awaited = self._awaited.get(name)
+            if awaited is None:
+                self._awaited[name] = Future()
+        return self._make(name, make) if awaited is None else awaited.result()
+
     def clear(self) -> None:
         with self._lock:
             self._answers.clear()
+
+    def _known(self, name: Hashable) -> T | None:
+        if name in self._answers:
+            self._answers.move_to_end(name)
+        return self._answers.get(name)
+
+    def _make(self, name: Hashable, make: Callable[[], T]) -> T:
+        awaited = self._awaited[name]
+        try:
+            answer = self.put(name, make())
+        except BaseException as error:
+            del self._awaited[name]
+            awaited.set_exception(error)
+            raise
+        del self._awaited[name]
+        awaited.set_result(answer)
+        return answer
+
+
+def forget_everything() -> None:
+    """For tests: what is rolled back may leave a state behind that the next one reaches too."""
+    for kept in _all:
+        kept.clear()

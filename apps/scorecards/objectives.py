@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from apps.catalog.snapshot import snapshot
 from apps.core.db import fetch_all
+from apps.scorecards.kept import Kept
 from apps.scorecards.windows import MINUTE, floor
 
 # The integration clock's; the business clock has its own target. A time of day is at most a day
@@ -41,25 +42,17 @@ class Target:
 Targets = Mapping[tuple[int, int], Target]
 
 
-@dataclass
-class _Kept:
-    """This process's copy and what it belongs to."""
-
-    key: tuple[int, datetime] | None = None
-    targets: Targets | None = None
-
-
-_kept = _Kept()
+_targets: Kept[Targets] = Kept(1)
 
 
 def targets_at(moment: datetime) -> Targets:
     """Targets by (workflow, facility), as of that minute."""
-    key = (snapshot().version, floor(moment, MINUTE))
-    if _kept.targets is None or _kept.key != key:
-        found = fetch_all(TARGETS, {"at": moment}, row=Target)
-        _kept.targets = {(one.workflow_id, one.facility_id): one for one in found}
-        _kept.key = key
-    return _kept.targets
+    return _targets.answer((snapshot().version, floor(moment, MINUTE)), lambda: _read(moment))
+
+
+def _read(moment: datetime) -> Targets:
+    found = fetch_all(TARGETS, {"at": moment}, row=Target)
+    return {(one.workflow_id, one.facility_id): one for one in found}
 
 
 def objectives_at(moment: datetime) -> Objectives:

@@ -6,12 +6,13 @@ what was promised at each time of them.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from apps.catalog.snapshot import snapshot
 from apps.core.db import fetch_all
+from apps.scorecards.kept import Kept
 
 PROMISES = """
 SELECT workflow_id, facility_id, clock, measure, threshold_seconds, objective, effective_from,
@@ -45,23 +46,16 @@ class Promise:
 Promises = Mapping[tuple[int, int, int], Sequence[Promise]]
 
 
-@dataclass
-class _Kept:
-    """This process's copy and the version of the catalogue it belongs to."""
-
-    version: int | None = None
-    promises: Promises = field(default_factory=dict)
-
-
-_kept = _Kept()
+_promises: Kept[Promises] = Kept(1)
 
 
 def promises() -> Promises:
     """Every promise by (workflow, facility, clock), in order of time."""
-    version = snapshot().version
-    if _kept.version != version:
-        found = defaultdict(list)
-        for one in fetch_all(PROMISES, {}, row=Promise):
-            found[one.workflow_id, one.facility_id, one.clock].append(one)
-        _kept.promises, _kept.version = found, version
-    return _kept.promises
+    return _promises.answer(snapshot().version, _read)
+
+
+def _read() -> Promises:
+    found = defaultdict(list)
+    for one in fetch_all(PROMISES, {}, row=Promise):
+        found[one.workflow_id, one.facility_id, one.clock].append(one)
+    return found

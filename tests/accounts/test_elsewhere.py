@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.pipeline.services import fold_journal, sweep_due
-from apps.scorecards import views as scorecards
+from apps.scorecards.kept import forget_everything
 from apps.telemetry.models import Source
 from tests.accounts.everybody import CODES, Place, browser_of, quarantined, settle
 from tests.accounts.test_matrix import EXPECTED
@@ -53,14 +53,6 @@ def place(db, time_machine, monkeypatch) -> Place:
     return settle(build())
 
 
-def forget_answers() -> None:
-    """What a process keeps would hide a difference."""
-    from apps.dashboard.flow import board
-
-    board._boards.clear()
-    scorecards._etags.clear()
-
-
 def text_of(response) -> str:
     """An answer without the tokens of its forms and the number of a refusal, new each time."""
     html = response.content.decode()
@@ -70,7 +62,7 @@ def text_of(response) -> str:
 
 
 def everything_shown(place: Place, who: str) -> dict[str, tuple[int, str, str]]:
-    forget_answers()
+    forget_everything()
     paths = [*SHOWN, place.paths("dashboard:transaction", "own"),
              place.paths("dashboard:transaction-api", "own"),
              place.paths("telemetry:quarantined", "own")]  # fmt: skip

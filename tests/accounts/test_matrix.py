@@ -291,7 +291,7 @@ POST dashboard:alias-remove        own  403 403 302 302 403 403 403 403 403  302
 POST dashboard:alias-remove        other 403 403 404 404 403 403 403 403 403  302  302
 POST dashboard:alias-remove        no   403 403 404 404 403 403 403 403 403  302  302
 GET  dashboard:proposal-decide     own  405 405 405 405 405 405 405 405 405  302  302
-POST dashboard:proposal-decide     own  403 403 403 200 403 403 403 403 403  302  302
+POST dashboard:proposal-decide     own  403 403 403 403 403 403 403 403 403  302  302
 POST dashboard:proposal-decide     other 403 403 403 404 403 403 403 403 403  302  302
 POST dashboard:proposal-decide     no   403 403 403 404 403 403 403 403 403  302  302
 GET  dashboard:proposal-withdraw   own  405 405 405 405 405 405 405 405 405  302  302
@@ -323,8 +323,8 @@ catalog.system            200 200 200 -    200 200 200 -    200 403 200 -    200
 catalog.interface         200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
 catalog.team              200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
 catalog.workflow          200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
-catalog.clock             200 403 200 -    200 200 200 -    200 403 200 -    200 403 200 -
-catalog.facility          200 200 200 404  200 200 200 404  200 403 200 404  200 403 200 200
+catalog.clock             200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
+catalog.facility          200 403 200 404  200 403 200 404  200 403 200 404  200 403 200 200
 catalog.facilityalias     200 403 200 404  200 403 200 404  200 403 200 404  200 403 200 200
 catalog.slatarget         200 403 200 404  200 403 200 404  200 403 200 404  200 403 200 200
 accounts.user             403 403 403 -    403 403 403 -    403 403 403 -    200 403 200 -

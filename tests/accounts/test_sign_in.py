@@ -231,3 +231,14 @@ def test_an_unknown_address_gets_the_same_page_and_no_mail(with_mail):
     unknown = Client().post("/forgotten/", {"email": "who@else.example"})
     assert (known.status_code, known.url) == (unknown.status_code, unknown.url)
     assert len(mail.outbox) == 1
+
+
+def test_an_address_that_only_looks_alike_gets_no_link(with_mail, bea):
+    """The mail goes where it was asked for: that would be somebody else's domain."""
+    bea.email = "bea@quillhaven.example"
+    bea.set_password(PASSWORD)
+    bea.save()
+    Client().post("/forgotten/", {"email": "bea@qu\u0131llhaven.example"})
+    assert not mail.outbox
+    Client().post("/forgotten/", {"email": "BEA@Quillhaven.example"})
+    assert len(mail.outbox) == 1

@@ -1,9 +1,13 @@
 """Single sign-on against a real provider in its own process, the whole flow over HTTP."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
@@ -12,15 +16,17 @@ import requests
 from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.contrib.auth.models import Group
 from django.test import Client
 from pytest_django.asserts import assertContains
 
 from apps.accounts.acts import Act
 from apps.accounts.models import AuditEvent, User
-from apps.accounts.oidc import Adapter
+from apps.accounts.oidc import Adapter, person_of
+from apps.accounts.separation import SENSITIVE
 from config.env import oidc, providers
 from tests.accounts.provider.__main__ import CLIENT_ID, PASSWORD, SECRET
-from tests.accounts.signing_in import with_app
+from tests.accounts.signing_in import signed_in, with_app
 
 # A provider is started, and speaks over real connections.
 pytestmark = pytest.mark.slow
@@ -138,6 +144,113 @@ def test_an_account_that_is_closed_later_stays_closed_to_its_link(sso, bea):
 def test_two_accounts_with_one_address_are_no_account(sso, bea, ivo):
     User.objects.update(email="bea@quillhaven.example")
     assert come_in(Client(), "bea").status_code == 403
+
+
+@pytest.mark.parametrize("role", SENSITIVE)
+@pytest.mark.parametrize("claim", ["", "preferred_username"])
+def test_the_provider_alone_opens_no_account_of_a_second_person(sso, bea, role, claim):
+    sso(USERNAME_CLAIM=claim)
+    bea.groups.set(Group.objects.filter(name=role))
+    assertContains(come_in(Client(), "bea"), "You have no account here", status_code=403)
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_second_person_links_it_themselves_and_comes_in_by_it_afterwards(sso, bea):
+    bea.groups.set(Group.objects.filter(name="finance_approver"))
+    client = signed_in(bea)
+    assertContains(client.get("/account/security/"), "/sign-in/sso/?next=/account/security/")
+    assert come_in(client, "bea", "?next=/account/security/").url == "/account/security/"
+    assertContains(client.get("/account/security/"), "Linked")
+    assert come_in(Client(), "bea").url == "/"
+
+
+def test_nobody_links_an_identity_of_somebody_else_to_the_account_they_are_in(sso, ivo, bea):
+    client = signed_in(ivo)
+    assert come_in(client, "bea").status_code == 403
+    assert come_in(client, "new").status_code == 403
+    assert not SocialAccount.objects.exists()
+
+
+def test_rights_that_the_provider_speaks_of_are_nobodys(sso, bea):
+    client = Client()
+    come_in(client, "bea")
+    bea.refresh_from_db()
+    assert (bea.is_staff, bea.is_superuser) == (False, False)
+    assert [group.name for group in bea.groups.all()] == ["revenue_cycle_analyst"]
+    assert client.get("/people/").status_code == 403
+
+
+def test_an_address_that_only_looks_alike_is_another_one(sso, bea):
+    assert User.objects.filter(email__iexact="bea@qu\u0131llhaven.example").exists()
+    assertContains(come_in(Client(), "alike"), "You have no account here", status_code=403)
+
+
+@pytest.mark.parametrize("query", ["", "?code=x", "?state=x", "?code=x&state=", "?error=x",
+                                   "?state=a&state=b&code=c"])  # fmt: skip
+def test_an_answer_without_a_question_is_refused(sso, db, query):
+    response = Client().get(f"/sign-in/sso/answer/{query}")
+    assertContains(response, "Single sign-on did not work", status_code=403)
+
+
+def test_a_state_of_another_question_of_the_same_browser_takes_its_nonce_along(sso, bea):
+    client = Client()
+    first, second = (client.get("/sign-in/sso/").url for _ in range(2))
+    answer = over_there(first, "bea").removeprefix("http://testserver")
+    state = {url: parse_qs(urlsplit(url).query)["state"][0] for url in (first, second)}
+    assert client.get(answer.replace(state[first], state[second])).status_code == 403
+
+
+@pytest.fixture
+def other_provider(sso) -> Iterator[Callable[[bytes], None]]:
+    """One that answers every question with the same words, or never."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        said: list[bytes] = []
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = door.accept()
+                    asked.append(caller)
+                    if said:
+                        caller.recv(10_000)
+                        caller.sendall(said[0])
+                        caller.close()
+
+        asked: list[socket.socket] = []
+        Thread(target=serve, daemon=True).start()
+        sso(ISSUER=f"http://127.0.0.1:{door.getsockname()[1]}")
+        yield said.append
+        for caller in asked:
+            caller.close()
+        door.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_provider_that_never_answers_is_waited_for_no_longer_than_said(
+    other_provider, settings, db
+):
+    assert settings.SOCIALACCOUNT_REQUESTS_TIMEOUT == 5
+    settings.SOCIALACCOUNT_REQUESTS_TIMEOUT = 0.3
+    began = monotonic()
+    assertContains(Client().get("/sign-in/sso/"), "did not work", status_code=403)
+    assert monotonic() - began < 3
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}", b"<html>", b"\xff\xfe", b'"x"', b"7"])
+def test_a_provider_that_talks_nonsense_is_a_page_and_not_an_error(other_provider, db, body):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    other_provider(head % len(body) + body)
+    assertContains(Client().get("/sign-in/sso/"), "did not work", status_code=403)
+
+
+@pytest.mark.parametrize("address", [None, 7, ["bea@quillhaven.example"], {"a": 1}, "", "bea\0"])
+def test_a_claim_of_another_form_names_nobody(sso, bea, address):
+    claims = {"email": address, "email_verified": True}
+    assert person_of(claims, bea) is None
+
+
+@pytest.mark.parametrize("verified", [None, False, "true", 1, "false"])
+def test_only_a_plain_yes_is_a_verified_address(sso, bea, verified):
+    assert person_of({"email": bea.email, "email_verified": verified}, bea) is None
 
 
 def test_an_account_that_has_a_link_gets_no_second_one(sso, bea):
@@ -270,6 +383,9 @@ def test_a_good_token_is_taken(check):
         {"exp": 1_700_000_000},
         {"iat": 4_000_000_000},
         {"sub": None},
+        {"sub": 7},
+        {"aud": [CLIENT_ID, "another-client"], "azp": "another-client"},
+        {"nbf": 4_000_000_000},
         {"exp": None},
     ],
     ids=str,

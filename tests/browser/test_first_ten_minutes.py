@@ -207,6 +207,7 @@ def analyst(walk: Walk, place: Place) -> None:
     question = page.get_by_role("alertdialog", name="Give this event up?")
     expect(question.get_by_role("button", name="Keep as it is")).to_be_focused()
     walk.press("Give it up", question)
+    expect(page.get_by_role("button", name="Take it back")).to_be_visible()
     walk.see("Unknown stage")
     assert Quarantine.objects.get().state == "discarded"
     walk.press("Take it back")

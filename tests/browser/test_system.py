@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_pages import PHONE, audit
-from tests.dashboard.cast import done, fold, make_person
+from tests.dashboard.cast import done, fold, make_person, stuck
 
 POLLS = ("/flow/board/", "/status/strip/")
 
@@ -149,6 +149,60 @@ def test_paper_is_light_and_has_no_navigation(busy, ivo, read):
     expect(page.locator(".side")).not_to_be_visible()
     ink = "getComputedStyle(document.documentElement).getPropertyValue('--tl-panel').trim()"
     assert page.evaluate(ink) == "#ffffff"
+
+
+MOVING = """() => [...document.querySelectorAll("*")]
+  .flatMap((element) => [null, "::before", "::after"]
+    .map((part) => getComputedStyle(element, part)))
+  .filter((style) => style.animationName !== "none"
+    || !/^0s(, 0s)*$/.test(style.transitionDuration)).length"""
+
+
+def test_nothing_moves_for_who_asked_for_less_motion(network, ivo, read):
+    assert read(ivo).open("/styleguide/").evaluate(MOVING) > 0
+    page = read(ivo, reduced_motion="reduce").open("/styleguide/")
+    assert page.evaluate(MOVING) == 0
+    assert page.evaluate("document.getAnimations().length") == 0
+    page.get_by_role("link", name="Open a drawer").click()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert page.evaluate(MOVING) == 0
+
+
+# What has the focus, or the box around it, wears a ring; otherwise what it is.
+UNRINGED = """() => {
+  const ring = (element) => { const style = getComputedStyle(element);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1; };
+  const element = document.activeElement;
+  return ring(element) || ring(element.parentElement) ? "" : element.outerHTML.slice(0, 90);
+}"""
+# Marks that only a colour would tell apart.
+WORDLESS = """() => [...document.querySelectorAll("main .st")]
+  .filter((mark) => !mark.querySelector("svg") || !mark.textContent.trim())
+  .map((mark) => mark.outerHTML.slice(0, 90))"""
+
+
+def test_with_forced_colours_focus_states_and_cells_are_told_apart(busy, ivo, read):
+    fold(busy, *stuck("s-1", hours_ago=5), *stuck("s-2", hours_ago=5, facility=1))
+    page = read(ivo, forced_colors="active").open("/flow/")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        assert page.evaluate(UNRINGED) == ""
+    assert page.evaluate(WORDLESS) == []
+    for cell in page.locator(".heat td > a").all():
+        assert re.search(r"\d", cell.inner_text())
+        assert cell.evaluate("cell => getComputedStyle(cell).borderTopStyle") != "none"
+
+    page.goto(page.url.replace("/flow/", "/styleguide/"))
+    assert page.evaluate(WORDLESS) == []
+    borders = {
+        tone: page.locator(f".heat .{tone} a").first.evaluate(
+            "cell => getComputedStyle(cell).borderTopStyle"
+        )
+        for tone in ("q0", "q4", "hs")
+    }
+    assert borders == {"q0": "solid", "q4": "double", "hs": "dashed"}
+    for bar in page.locator("svg.bar").all():
+        assert bar.get_attribute("aria-label") or bar.get_attribute("aria-hidden") == "true"
 
 
 def test_facilities_are_chosen_in_the_top_bar(busy, ivo, read):

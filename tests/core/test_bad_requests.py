@@ -32,6 +32,14 @@ def test_a_broken_expression_in_the_administration_is_400(as_root: Client, looku
     assert "makes no sense" in answer.content.decode()
 
 
+@pytest.mark.parametrize("row", ["nobody", "1e999", "<b>"])
+def test_a_row_that_is_named_by_no_number_is_400(as_root: Client, row: str):
+    place = Facility.objects.get()
+    answer = as_root.post(f"{FACILITIES}{place.pk}/change/", {"parent": row, "calendar": row})
+
+    assert answer.status_code == 400
+
+
 def test_a_sound_expression_in_the_administration_filters(as_root: Client):
     assert as_root.get(f"{FACILITIES}?name__iregex=(a)").status_code == 200
 

@@ -9,15 +9,9 @@ from django.test import Client
 
 @pytest.fixture(autouse=True)
 def forget_answers() -> None:
-    """A test that is rolled back may leave the same state behind as the next one reaches."""
-    from apps.dashboard.flow import board, charts, compare
-    from apps.scorecards import burn, views
+    from apps.scorecards.kept import forget_everything
 
-    board._boards.clear()
-    for kept in (charts._kept, charts._older, compare._past, compare._beats):
-        kept.clear()
-    burn.forget_burns()
-    views._etags.clear()
+    forget_everything()
 
 
 @pytest.fixture

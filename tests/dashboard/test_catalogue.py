@@ -259,6 +259,41 @@ def test_a_name_that_is_taken_is_explained(as_ivo, network):
     assertContains(page, "has this name already")
 
 
+@pytest.mark.parametrize("name", ["taken-in-the-south", "free"])
+def test_who_sees_a_part_is_told_the_same_of_a_name_that_is_taken_elsewhere(
+    person, network, name, lea
+):
+    """Or "taken" would tell what there is in places they may not see."""
+    south = network.facilities[1]
+    system = System.objects.create(code="ehr", name="EHR", kind="ehr")
+    FacilityAlias.objects.create(facility=south, system=system, alias="taken-in-the-south")
+    noor = person("noor", "integration_engineer", network.facilities[0])
+
+    said = {"alias": name, "facility": "NORTH", "system": "ehr", "why": "They call it so"}
+    answer = signed_in(noor).post("/catalogue/alias/", said)
+
+    proposal = ChangeProposal.objects.get()
+    assert answer.url == f"/catalogue/changes/{proposal.pk}/"
+    half = person("half", "integration_lead", network.facilities[0])
+    path = f"/catalogue/changes/{proposal.pk}/decide/"
+    assert signed_in(half).post(path, {"decision": "approve"}).status_code == 403
+    signed_in(lea).post(path, {"decision": "approve"})
+    assert FacilityAlias.objects.filter(alias=name).count() == 1
+    proposal.refresh_from_db()
+    assert proposal.state == ("approved" if name == "free" else "proposed")
+
+
+def test_who_sees_a_part_does_not_read_the_whole_of_a_move(as_ivo, ivo, person, network):
+    north = network.facilities[0]
+    row = {"what": "facility North", "was": {"parent": 1}, "becomes": {"parent": 2},
+           "said": [["parent", "A region elsewhere", "Another"]]}  # fmt: skip
+    proposal = proposals.propose_rows([row], about="North", facility=north, why="Moved", by=ivo)
+    noor = person("noor", "integration_lead", north)
+    path = f"/catalogue/changes/{proposal.pk}/"
+    assertContains(as_ivo.get(path), "A region elsewhere")
+    assertNotContains(signed_in(noor).get(path), "elsewhere")
+
+
 def test_where_money_is_posted_by_a_name_it_takes_two(as_ivo, lea, network):
     System.objects.create(code="ledger", name="Ledger", kind="erp")
     said = {"alias": "CC-4410", "facility": "NORTH", "system": "ledger", "why": "New cost centre"}

@@ -18,7 +18,7 @@ FLOW, BOARD = "/flow/", "/flow/board/"
 
 def cell(html: str, workflow: str = "flow_1", facility: str = "NORTH") -> str:
     """The words of one cell, or nothing when it has no link."""
-    found = re.search(rf'<a href="/flow/{workflow}/{facility}/[^>]*>(.*?)</a>', html)
+    found = re.search(rf'<a href="/flow/{workflow}/{facility}/[^>]*>(.*?)</a>', html, re.S)
     return re.sub(r"<[^>]+>", " ", found[1]).strip() if found else ""
 
 

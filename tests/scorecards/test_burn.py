@@ -8,6 +8,7 @@ from django.utils import timezone
 from apps.catalog import sla
 from apps.scorecards import burn
 from apps.scorecards.burn import Counts, Level
+from apps.scorecards.kept import forget_everything
 from apps.scorecards.objectives import Target, targets_at
 from apps.telemetry.models import Transaction
 from tests.dashboard.cast import SOUTH, ago, done, fold, stuck
@@ -123,7 +124,7 @@ def recount(key: tuple[int, int], since: datetime, now: datetime) -> sla.Attainm
 
 def test_a_reader_gets_the_budgets_of_their_facilities_alone(network):
     fold(network, *done("n", hours_ago=5), *done("s", hours_ago=5, facility=SOUTH))
-    burn.forget_burns()
+    forget_everything()
     north = network.facilities[0].pk
     found = burn.burns(facility_ids=frozenset([north]), now=timezone.now(), version=1)
     assert {one.facility_id for one in found} == {north}
@@ -132,7 +133,7 @@ def test_a_reader_gets_the_budgets_of_their_facilities_alone(network):
 def test_all_cells_are_judged_once_a_minute(network, budget, time_machine):
     time_machine.move_to(timezone.now().replace(second=0), tick=False)
     fold(network, *done("n", hours_ago=5))
-    burn.forget_burns()
+    forget_everything()
     everybody = frozenset(place.pk for place in network.facilities)
     targets_at(ago())
     with budget(1):

@@ -1,4 +1,4 @@
-"""The catalogue's pages about facilities, registered again with the scope of who looks.
+"""The catalogue's pages registered again: with the scope of who looks, and a second person.
 
 The catalogue knows places and no people, so it cannot do this itself.
 """
@@ -10,17 +10,37 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_to_administer
+from apps.accounts.access import facilities_to_administer, sees_everything
 from apps.accounts.admin.scope import InScope
+from apps.accounts.admin.two import TakesTwo
+from apps.catalog.admin.calendars import BusinessCalendarAdmin
 from apps.catalog.admin.places import FacilityAdmin, FacilityAliasAdmin
 from apps.catalog.admin.targets import SlaTargetAdmin
-from apps.catalog.models import Facility, FacilityAlias, SlaTarget
+from apps.catalog.admin.workflows import WorkflowAdmin
+from apps.catalog.models import BusinessCalendar, Facility, FacilityAlias, SlaTarget, Workflow
 
-admin.site.unregister([Facility, FacilityAlias, SlaTarget])
+admin.site.unregister([BusinessCalendar, Facility, FacilityAlias, SlaTarget, Workflow])
+
+
+@admin.register(BusinessCalendar)
+class BusinessCalendarByTwoAdmin(TakesTwo, BusinessCalendarAdmin):
+    free = frozenset(["name"])
+
+
+@admin.register(Workflow)
+class WorkflowByTwoAdmin(TakesTwo, WorkflowAdmin):
+    free = frozenset(["name", "short_name"])
 
 
 @admin.register(Facility)
-class FacilityInScopeAdmin(InScope, FacilityAdmin):
+class FacilityInScopeAdmin(InScope, TakesTwo, FacilityAdmin):
+    free = frozenset(["name", "short_name"])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Codes are one list of the whole network: "taken" would tell what lies elsewhere."""
+        may = super().has_add_permission(request)
+        return may and sees_everything(request.user)
+
     def within(self, found: QuerySet[Any], facilities: Sequence[int]) -> QuerySet[Any]:
         return found.filter(pk__in=facilities)
 

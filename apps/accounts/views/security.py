@@ -24,6 +24,7 @@ from apps.accounts.adapters import MfaAdapter
 from apps.accounts.confirm import recently_confirmed
 from apps.accounts.enrolment import ENROLLED, must_enrol, needs_factor, open_before_enrolment
 from apps.accounts.models import User
+from apps.accounts.oidc import is_linked
 from apps.accounts.services.audit import record
 from apps.accounts.services.sessions import end_sessions, live_sessions
 
@@ -49,6 +50,8 @@ def security(request: HttpRequest) -> HttpResponse:
         "is_enforced": bool(settings.THROUGHLINE_MFA_ROLES),
         "is_demo": settings.THROUGHLINE_DEMO,
         "sessions": len(live_sessions(user)),
+        "provider": settings.SINGLE_SIGN_ON.get("name"),
+        "is_linked": bool(settings.SINGLE_SIGN_ON) and is_linked(user),
         "can_have_passkeys": not is_address(request),
     }
     return page(request, "accounts/security.html", context)

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey
 from django.http import HttpRequest
 
+from apps.catalog.admin.shown import OnlyShown
 from apps.catalog.models import Clock, Stage, Workflow
 
 STAGE_FIELDS = (
@@ -107,15 +108,10 @@ class WorkflowAdmin(admin.ModelAdmin):
 
 
 @admin.register(Clock)
-class ClockAdmin(admin.ModelAdmin):
-    """Clocks are edited with their workflow; this page lets targets find them."""
+class ClockAdmin(OnlyShown):
+    """Clocks change with their workflow; this page finds them."""
 
     list_display = ["workflow", "kind", "name", "start_stage", "stop_stage", "measure"]
     list_filter = ["kind", "measure"]
     list_select_related = ["workflow", "start_stage", "stop_stage"]
     search_fields = ["name", "workflow__name", "workflow__code"]
-    form = ClockForm
-    autocomplete_fields = ["workflow"]
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        return super().get_search_results(request, queryset.select_related("workflow"), search_term)

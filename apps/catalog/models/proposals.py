@@ -13,12 +13,14 @@ from apps.catalog.models.workflows import Clock
 
 
 class ChangeProposal(models.Model):
-    """A new version of a target, or a name for a facility where money depends on it."""
+    """A new version of a target, a name for a facility where money depends on it, or other rows of
+    the catalogue that decide what is in time and who sees it."""
 
     class Kind(models.TextChoices):
         TARGET = "target", "SLA target"
         ALIAS_ADDED = "alias_added", "New alias"
         ALIAS_REMOVED = "alias_removed", "Alias removed"
+        ROWS = "rows", "Catalogue"
 
     class State(models.TextChoices):
         PROPOSED = "proposed", "Waits for a second person"
@@ -36,6 +38,8 @@ class ChangeProposal(models.Model):
     effective_from = models.DateTimeField(null=True, blank=True)
     system = models.ForeignKey(System, models.CASCADE, null=True, blank=True, related_name="+")
     alias = models.CharField(max_length=80, blank=True)
+    # What happens to which rows, as services.rows writes and reads it.
+    rows = models.JSONField(null=True, blank=True)
     why = models.TextField()
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(auto_now_add=True)
@@ -63,13 +67,20 @@ class ChangeProposal(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="target", clock__isnull=False, threshold_seconds__isnull=False,
                             objective__isnull=False)
-                | (~Q(kind="target") & ~Q(alias="") & Q(facility__isnull=False)),
+                | Q(kind__in=["alias_added", "alias_removed"], facility__isnull=False)
+                & ~Q(alias="")
+                | Q(kind="rows", rows__isnull=False),
                 name="changeproposal_says_what",
             ),
         ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def subject(self) -> str:
+        """What it is about, where that is no target."""
+        return self.rows["about"] if self.rows else self.alias
 
     @property
     def is_expired(self) -> bool:

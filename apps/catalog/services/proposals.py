@@ -1,6 +1,6 @@
 """Changes of the catalogue by two people: one proposes, another approves or refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from apps.catalog.models import ChangeProposal, Clock, Facility, FacilityAlias, System
 from apps.catalog.services.refusals import constraint_of
+from apps.catalog.services.rows import Row, apply_rows
 from apps.catalog.services.targets import TargetChange, change_target
 
 LIVES_FOR = timedelta(days=14)
@@ -68,6 +69,20 @@ def propose_alias(
         facility=alias.facility,
         system=alias.system,
         alias=alias.alias,
+        why=why,
+        proposed_by=by,
+        expires_at=now() + LIVES_FOR,
+    )
+
+
+def propose_rows(
+    rows: Sequence[Row], *, about: str, facility: Facility | None, why: str, by: Any
+) -> ChangeProposal:
+    """Ask for rows of the catalogue to be changed, added or removed together."""
+    return ChangeProposal.objects.create(
+        kind=ChangeProposal.Kind.ROWS,
+        facility=facility,
+        rows={"about": about, "rows": list(rows)},
         why=why,
         proposed_by=by,
         expires_at=now() + LIVES_FOR,
@@ -161,9 +176,14 @@ def _remove_alias(proposal: ChangeProposal) -> None:
     ).delete()
 
 
+def _change_rows(proposal: ChangeProposal) -> None:
+    apply_rows(cast(dict[str, Any], proposal.rows)["rows"])
+
+
 # The constraint changeproposal_says_what keeps what each needs.
 APPLY: dict[str, Callable[[ChangeProposal], None]] = {
     ChangeProposal.Kind.TARGET: _change_target,
     ChangeProposal.Kind.ALIAS_ADDED: _add_alias,
     ChangeProposal.Kind.ALIAS_REMOVED: _remove_alias,
+    ChangeProposal.Kind.ROWS: _change_rows,
 }

@@ -40,7 +40,7 @@ def answer_figures(request: HttpRequest, charts: Sequence[Chart]) -> HttpRespons
 
 def _figure(chart: Chart, version: str) -> bytes:
     """One of them, drawn when nobody asked for the same one before."""
-    drawn = _figures.get(version) or _figures.put(version, _encoded(chart))
+    drawn = _figures.answer(version, lambda: _encoded(chart))
     head = f'{json.dumps(chart.name)}:{{"version":{json.dumps(version)},"figure":'
     return head.encode() + drawn + b"}"
 

@@ -1,6 +1,6 @@
 """The board of the flow page: tiles and heat table of the places and the window a reader chose."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import etag_of
 from apps.dashboard import figures, wording
-from apps.dashboard.board import DEFAULT_WINDOW, STALE_AFTER, WINDOWS, Selection
+from apps.dashboard.board import DEFAULT_WINDOW, WINDOWS, Selection, is_stale
 from apps.dashboard.flow.budgets import burns_of
 from apps.dashboard.flow.compare import past
 from apps.dashboard.flow.tiles import Now, flow_tiles
@@ -23,7 +23,7 @@ from apps.dashboard.tiles import Tile
 from apps.scorecards import queries
 from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import objectives_at
-from apps.scorecards.queries import Glance
+from apps.scorecards.queries import Glance, Scorecards, State
 from apps.scorecards.windows import HOUR, MINUTE, floor, named_window
 
 # How often a page that is left open asks whether something changed.
@@ -51,21 +51,25 @@ class Picture:
 
 # Boards as they were last shown, a hundred kilobytes each.
 _boards: Kept[Shown] = Kept(24)
+# What boards and charts are made of, up to a megabyte each.
+_glances: Kept[Scorecards] = Kept(4)
 
 
 def shown(request: HttpRequest, scope: Scope, chosen: Selection, *, now: datetime) -> Shown:
     """The board of this minute; computed only when something it depends on has changed."""
     state = queries.state()
-    is_stale = now - state.reach(now) > STALE_AFTER
+    stale = is_stale(state, now)
     name = (
-        (state.name, is_stale, floor(now, MINUTE), scope.catalogue.version, scope.ids),
+        (state.name, stale, floor(now, MINUTE), scope.catalogue.version, scope.ids),
         (chosen.window, chosen.places.value, request.scheme, request.get_host()),
     )
-    if kept := _boards.get(name):
-        return kept
-    made = picture(scope, chosen, is_stale=is_stale, now=now)
-    html = render_to_string("dashboard/_board.html", _told(made, chosen), request)
-    return _boards.put(name, Shown(made, html, etag_of(html.encode())))
+
+    def make() -> Shown:
+        made = picture(scope, chosen, state, now=now)
+        html = render_to_string("dashboard/_board.html", _told(made, chosen), request)
+        return Shown(made, html, etag_of(html.encode()))
+
+    return _boards.answer(name, make)
 
 
 def _told(made: Picture, chosen: Selection) -> dict[str, object]:
@@ -79,9 +83,20 @@ def _told(made: Picture, chosen: Selection) -> dict[str, object]:
     }
 
 
-def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -> Picture:
+def glance(scope: Scope, chosen: Selection, state: State, *, now: datetime) -> Scorecards:
+    """The cells of a choice; read once for the board and the charts of a state."""
+    window = named_window(chosen.window, end=None, now=now)
+    zones = {place.id: place.time_zone for place in chosen.places.facilities}
+    lines = [line.id for line in scope.catalogue.document.workflows]
+    name = (state.name, window, scope.catalogue.version, scope.ids, chosen.places.value)
+    return _glances.answer(
+        name, lambda: queries.glance(zones=zones, workflow_ids=lines, window=window)
+    )
+
+
+def picture(scope: Scope, chosen: Selection, state: State, *, now: datetime) -> Picture:
     """The board as of now."""
-    board = _board(scope, chosen, now)
+    board = _board(scope, chosen, state, now)
     table = heat(board, lambda place: scope.region(place).short_name)
     window = named_window(chosen.window, end=None, now=now)
     burns = burns_of(scope, chosen, now=now)
@@ -90,7 +105,7 @@ def picture(scope: Scope, chosen: Selection, *, is_stale: bool, now: datetime) -
         cards.total, window, burns, len(board.silent), len(cards.cells), explained_for(chosen)
     )
     shown = flow_tiles(told, past(scope, chosen, now=now))
-    return Picture(shown, table, is_stale, _summary(table))
+    return Picture(shown, table, is_stale(state, now), _summary(table))
 
 
 def explained_for(chosen: Selection) -> Callable[[str], str]:
@@ -109,34 +124,31 @@ def judged_cells(
     scope: Scope, chosen: Selection, *, now: datetime
 ) -> Iterator[tuple[Workflow, Facility, Glance, Tone]]:
     """The cells of the heat table by workflow and place, with how each stands."""
-    board = _board(scope, chosen, now)
+    board = _board(scope, chosen, queries.state(), now)
     for line in board.workflows:
         for site in board.sites:
             if cell := board.cards.cells.get((line.id, site.id)):
                 yield line, site, cell, judge(board, (line.id, site.id))
 
 
-def _board(scope: Scope, chosen: Selection, now: datetime) -> Board:
+def _board(scope: Scope, chosen: Selection, state: State, now: datetime) -> Board:
     """One statement for the figures and one for who is silent."""
-    window = named_window(chosen.window, end=None, now=now)
-    zones = {place.id: place.time_zone for place in chosen.places.facilities}
-    lines = scope.catalogue.document.workflows
-    cards = queries.glance(zones=zones, workflow_ids=[one.id for one in lines], window=window)
+    cards = glance(scope, chosen, state, now=now)
     used = {facility for _, facility in cards.cells}
     return Board(
         cards,
         objectives_at(now),
-        _silent(zones, now),
-        lines,
+        _silent([place.id for place in chosen.places.facilities], now),
+        scope.catalogue.document.workflows,
         columns(chosen.places.facilities, used),
         address_of(chosen),
         explained_of(chosen),
     )
 
 
-def _silent(zones: dict[int, str], now: datetime) -> dict[tuple[int, int], str]:
+def _silent(places: Sequence[int], now: datetime) -> dict[tuple[int, int], str]:
     """For how long, by cell."""
-    found = queries.silent_cells(facility_ids=list(zones), since=now - HOUR, now=now)
+    found = queries.silent_cells(facility_ids=places, since=now - HOUR, now=now)
     return {(one.workflow_id, one.facility_id): _silence(one, now) for one in found}
 
 

@@ -15,7 +15,7 @@ from apps.dashboard import figures, wording
 from apps.dashboard.board import Selection
 from apps.dashboard.charts import Chart, Column, Key
 from apps.dashboard.charts.figures import band_lines, latency_lines, local
-from apps.dashboard.flow.board import address_of
+from apps.dashboard.flow.board import address_of, glance
 from apps.dashboard.flow.budgets import Backlog, Budgets, backlog, budgets, burns_of
 from apps.dashboard.flow.compare import past
 from apps.dashboard.questions import moment
@@ -24,7 +24,7 @@ from apps.scorecards import queries
 from apps.scorecards.ages import ages
 from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import Targets, targets_at
-from apps.scorecards.queries import Scorecards
+from apps.scorecards.queries import Scorecards, State
 from apps.scorecards.trends import STEPS, Point, Step, trend
 from apps.scorecards.usual import Band
 from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, ceil, floor, named_window
@@ -109,34 +109,31 @@ _older: Kept[list[Point]] = Kept(64)
 
 def trends(scope: Scope, chosen: Selection, *, now: datetime) -> tuple[Trends, str]:
     """The trends of this minute and their version; computed only when something has changed."""
+    state = queries.state()
     name: Hashable = (
-        (queries.state().name, floor(now, MINUTE), scope.catalogue.version, scope.ids),
+        (state.name, floor(now, MINUTE), scope.catalogue.version, scope.ids),
         (chosen.window, chosen.places.value),
     )
-    if kept := _kept.get(name):
-        return kept
-    made = _made(scope, chosen, now)
-    return _kept.put(name, (made, made.version))
+    return _kept.answer(name, lambda: _made(scope, chosen, state, now))
 
 
-def _made(scope: Scope, chosen: Selection, now: datetime) -> Trends:
+def _made(scope: Scope, chosen: Selection, state: State, now: datetime) -> tuple[Trends, str]:
     places = [place.id for place in chosen.places.facilities]
     lines = [line.id for line in scope.catalogue.document.workflows]
     burns = burns_of(scope, chosen, now=now)
-    return Trends(
-        _charts(scope, chosen, now),
+    made = Trends(
+        _charts(scope, chosen, state, now),
         backlog(ages(facility_ids=places, workflow_ids=lines), chosen, now=now),
         budgets(burns, scope, address_of(chosen), now=now),
         figures.address("open", **chosen.where),
         figures.address("burning", **chosen.where),
     )
+    return made, made.version
 
 
-def _charts(scope: Scope, chosen: Selection, now: datetime) -> list[Chart]:
+def _charts(scope: Scope, chosen: Selection, state: State, now: datetime) -> list[Chart]:
     window, step = named_window(chosen.window, end=None, now=now), STEPS[chosen.window]
-    zones = {place.id: place.time_zone for place in chosen.places.facilities}
-    lines = [line.id for line in scope.catalogue.document.workflows]
-    cards = queries.glance(zones=zones, workflow_ids=lines, window=window)
+    cards = glance(scope, chosen, state, now=now)
     points = _points(scope, chosen, window, now)
     course = Course(points, step, cards, scope.zone, chosen, now)
     return [
@@ -152,9 +149,8 @@ def _points(scope: Scope, chosen: Selection, window: Window, now: datetime) -> l
     start, cut = floor(window.start, step.length), floor(now - LIVELY, step.length)
     choice = (chosen.window, chosen.places.value)
     name = (scope.catalogue.version, scope.ids, choice, cut, floor(now, QUARTER_HOUR))
-    older = _older.get(name)
-    if older is None:
-        older = _older.put(name, _read(scope, chosen, Window(start, max(start, cut), False)))
+    past = Window(start, max(start, cut), False)
+    older = _older.answer(name, lambda: _read(scope, chosen, past))
     live = _read(scope, chosen, Window(max(start, cut), window.end, window.is_live))
     return [*(point for point in older if point.bucket >= start), *live]
 

@@ -79,7 +79,7 @@ def past(scope: Scope, chosen: Selection, *, now: datetime) -> Past:
     """What this choice is compared with."""
     quarter = floor(now, QUARTER_HOUR)
     name = (scope.catalogue.version, scope.ids, chosen.window, chosen.places.value, quarter)
-    return _past.get(name) or _past.put(name, _made(scope, chosen, quarter))
+    return _past.answer(name, lambda: _made(scope, chosen, quarter))
 
 
 def _made(scope: Scope, chosen: Selection, now: datetime) -> Past:
@@ -101,8 +101,7 @@ def _made(scope: Scope, chosen: Selection, now: datetime) -> Past:
 def _hours(places: tuple[int, ...], since: datetime, until: datetime) -> list[Beat]:
     """The hours before; the same for an hour, a day and a week."""
     name = (places, since, until)
-    found = _beats.get(name)
-    return found or _beats.put(name, beats(facility_ids=places, since=since, until=until))
+    return _beats.answer(name, lambda: beats(facility_ids=places, since=since, until=until))
 
 
 def _history(found: Sequence[Beat], measure: str) -> History:

@@ -50,16 +50,21 @@ class AliasForm(forms.Form):
         help_text="Needed where money is posted by it (ERP, bank, any sender): two people decide.",
     )
 
-    def __init__(self, *args: Any, facilities: Sequence[int], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, facilities: Sequence[int], everywhere: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["facility"]
         field.queryset = Facility.objects.filter(pk__in=facilities, active=True)
+        # Names are one list, also of what somebody may not see: "taken" says no more than they
+        # see, and whoever sees a part proposes.
+        self.seen = FacilityAlias.objects.filter(facility__in=facilities)
+        if not everywhere:
+            self.fields["why"].help_text = "You see a part of the network: a second person decides."
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        taken = FacilityAlias.objects.filter(
-            system=cleaned.get("system"), alias=cleaned.get("alias", "")
-        )
+        taken = self.seen.filter(system=cleaned.get("system"), alias=cleaned.get("alias", ""))
         if taken.exists():
             whose = "This system" if cleaned.get("system") else "The list open to any sender"
             self.add_error("alias", f"{whose} has this name already. Remove it there first.")

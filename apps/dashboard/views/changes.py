@@ -13,7 +13,7 @@ from apps.accounts.acts import Act
 from apps.accounts.models import User
 from apps.accounts.services import audit
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
-from apps.catalog.services import ChangeOverlaps, ChangeRewritesHistory, proposals
+from apps.catalog.services import ChangeOverlaps, ChangeRewritesHistory, proposals, rows
 from apps.dashboard.forms import AliasForm, DecisionForm, TargetForm
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.catalogue import EDITS_ALIASES
@@ -29,7 +29,10 @@ def alias_new(request: HttpRequest) -> HttpResponse:
     """A name for a facility; where money is posted by it, the wish for one."""
     given = {name: request.GET.get(name, "") for name in ("alias", "system", "facility")}
     facilities = scope_of(request).ids
-    form = AliasForm(request.POST or None, initial=given, facilities=facilities)
+    everywhere = _sees_all(request)
+    form = AliasForm(
+        request.POST or None, initial=given, facilities=facilities, everywhere=everywhere
+    )
     if form.is_valid():
         return _keep_alias(request, form.cleaned_data)
     alias, code = (str(form[name].value() or "").replace("\0", "") for name in ("alias", "system"))
@@ -46,7 +49,7 @@ def _waiting(request: HttpRequest, alias: str, system: System | None) -> int:
 
 def _keep_alias(request: HttpRequest, said: dict[str, Any]) -> HttpResponse:
     place, system, name = said["facility"], said["system"], said["alias"].strip()
-    if proposals.takes_two(system):
+    if proposals.takes_two(system) or not _sees_all(request):
         wanted = FacilityAlias(facility=place, system=system, alias=name)
         return _propose_alias(request, ChangeProposal.Kind.ALIAS_ADDED, wanted, said["why"])
     waiting = _waiting(request, name, system)
@@ -85,7 +88,7 @@ def _propose_alias(
     with transaction.atomic():
         proposed = proposals.propose_alias(kind, alias, why=why or kind.label, by=_me(request))
         _note(request, Act.CHANGE_PROPOSED, proposed)
-    messages.success(request, "Money is posted by this name, so a second person decides.")
+    messages.success(request, "Proposed. It holds once a second person has approved it.")
     return redirect("dashboard:proposal", proposed.pk)
 
 
@@ -171,6 +174,8 @@ REFUSED = {
     proposals.AlreadyDecided: "Somebody was faster, or its time is over.",
     proposals.StartHasPassed: "The start it asks for has passed. Refuse it, and propose it anew.",
     proposals.NameTaken: "The name has been given to a facility meanwhile.",
+    rows.ChangedMeanwhile: "A row was changed since. Refuse it, and propose it anew.",
+    rows.DoesNotFit: "The catalogue does not allow it as it stands now. Refuse it.",
     ChangeRewritesHistory: "It would begin in the past. Refuse it, and propose it anew.",
     ChangeOverlaps: "Somebody changed this target at the same moment. Look again.",
 }
@@ -208,14 +213,19 @@ def _render_proposal(
         "preview": preview,
         "is_mine": is_mine,
         "may_decide": may_approve and not is_mine and found.is_open,
-        "waiting": _waiting(request, found.alias, found.system) if found.is_open else None,
+        "waiting": _waiting(request, found.alias, found.system)
+        if found.is_open and found.alias
+        else None,
+        "rows": found.rows["rows"] if found.rows and (is_mine or _sees_all(request)) else [],
     }
     return render(request, "dashboard/proposal.html", context)
 
 
 def _may_decide(request: HttpRequest, found: ChangeProposal) -> bool:
-    """A change of the whole network is for who sees the whole network."""
-    return found.facility_id is not None or _sees_all(request)
+    """What reaches beyond a facility is for who sees the whole network: a promise to all of it, a
+    name (names are one list) and the tree itself."""
+    is_of_one_place = found.kind == ChangeProposal.Kind.TARGET and found.facility_id is not None
+    return is_of_one_place or _sees_all(request)
 
 
 def _visible(request: HttpRequest) -> Any:

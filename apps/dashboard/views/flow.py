@@ -16,6 +16,7 @@ from apps.dashboard import board
 from apps.dashboard.charts import answer, answer_figures
 from apps.dashboard.flow import board as flow_health
 from apps.dashboard.flow import charts
+from apps.dashboard.middleware import of_figures
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.frame import frame
 
@@ -36,7 +37,7 @@ def flow_board(request: HttpRequest) -> HttpResponse:
     shown = flow_health.shown(request, scope_of(request), _chosen(request), now=timezone.now())
     response = unless_unchanged(request, HttpResponse(shown.html), shown.etag)
     patch_vary_headers(response, ["HX-Request"])
-    return response
+    return of_figures(response, scope_of(request).ids)
 
 
 @require_safe
@@ -52,7 +53,8 @@ def flow_charts(request: HttpRequest) -> HttpResponse:
     context = _trends(request, chosen, now)
     response = render(request, "dashboard/_flow_charts.html", context)
     patch_vary_headers(response, ["HX-Request"])
-    return unless_unchanged(request, response, context["trends_version"])
+    response = unless_unchanged(request, response, context["trends_version"])
+    return of_figures(response, scope_of(request).ids)
 
 
 @require_safe

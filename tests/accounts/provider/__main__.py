@@ -24,6 +24,8 @@ PEOPLE = {
     "unsure": ("ivo@quillhaven.example", "unverified"),
     "new": ("new@elsewhere.example", ""),
     "root": ("root@quillhaven.example", ""),
+    # Whose capital letters are those of bea's address.
+    "alike": ("bea@qu\u0131llhaven.example", ""),
 }
 
 
