@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apps.pipeline import services
 from apps.scorecards import cards, compaction
-from apps.scorecards.burn import forget_burns
+from apps.scorecards.kept import forget_everything
 from apps.scorecards.metrics import Clock
 from apps.scorecards.tallies import Cells
 from apps.scorecards.windows import NAMED, named_window
@@ -92,7 +92,7 @@ def happen(network, now: datetime, told: list[dict]) -> None:
         for n, one in enumerate(told)
     ]
     post(network, *events)
-    forget_burns()
+    forget_everything()
     services.fold_journal()
     services.sweep_due()
     compaction.compact()
