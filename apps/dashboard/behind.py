@@ -191,8 +191,8 @@ def _item(question: Question, of: Transaction, at: datetime, now: datetime) -> I
 
 def _message_item(question: Question, of: Message, now: datetime) -> MessageItem:
     catalogue = question.catalogue
-    place = catalogue.facilities_by_id[of.facility_id]
-    zone = ZoneInfo(place.time_zone)
+    # In order of time they are all in one zone, or they would seem to jump.
+    zone = question.zone
     stage = catalogue.stages_by_id.get(of.stage_id)
     is_theirs = of.home_id in question.reach
     return MessageItem(
@@ -200,7 +200,7 @@ def _message_item(question: Question, of: Message, now: datetime) -> MessageItem
         of.correlation_id,
         reverse("dashboard:transaction", args=[of.transaction_id]) if is_theirs else "",
         catalogue.workflows_by_id[of.workflow_id].short_name,
-        place.short_name,
+        catalogue.facilities_by_id[of.facility_id].short_name,
         wording.clock_time(of.occurred_at, zone, now=now),
         wording.clock_time(of.received_at, zone, now=now),
         stage.name if stage else f"Stage {of.rank}",

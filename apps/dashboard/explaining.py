@@ -185,8 +185,9 @@ def _before_fact(question: Question, before: Before) -> Fact:
     """The window before, which opens the same explanation of that time."""
     code = CHANGE_OF.get(question.metric.code, question.metric.code)
     address = figures.address(code, **question.at(before.cells))
-    unit = " %" if METRICS[code].kind is Kind.SHARE and before.value is not None else ""
+    unit = " %" if METRICS[code].kind is Kind.SHARE else ""
     text = f"{figures.shown(code, before.value)}{unit}, of {wording.count(before.due)}"
+    text = "no data" if before.value is None else text
     return Fact("Window before", text, address, is_explained=True)
 
 

@@ -24,6 +24,7 @@ FURTHER = 4
 # From so many a minute on, minutes are looked for: an hour would be sorted to show fifty of it.
 DENSE = 10
 
+# What ends with a page may have been listed in part.
 HOLDING = """
 WITH held AS (
     SELECT bucket, {measure} AS number FROM scorecards_rollup
@@ -39,7 +40,7 @@ WITH held AS (
        AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
 )
 SELECT GREATEST(bucket, %(start)s) AS starts_at, LEAST(bucket + %(step)s, %(until)s) AS ends_at,
-       CASE WHEN bucket + %(step)s <= %(until)s THEN sum(number) ELSE 0 END::bigint AS surely
+       CASE WHEN bucket + %(step)s < %(until)s THEN sum(number) ELSE 0 END::bigint AS surely
   FROM held GROUP BY bucket HAVING sum(number) > 0 ORDER BY bucket DESC
 """
 # The bounds of all stretches together are constants, so the planner looks at no other partition. A

@@ -172,7 +172,7 @@ def _quantile(code: str, name: str, clock: Clock, part: Part, fraction: float) -
         "did not exceed. Read from a histogram that adds up exactly: percentiles are never "
         "averaged.",
         f"rank  = {fraction:.2f} x latencies, rounded up\n"
-        "value = the latency of that rank, by the histogram",
+        "value = latency of that rank",
         AT_STOP, (part,), NO_CLOCK, "time", clock, fraction, NEAREST_RANK,
     )  # fmt: skip
 
@@ -234,13 +234,13 @@ _ALL = (
            "Feeds that said nothing for an hour although the same time a week ago brought twenty "
            "messages or more. A feed is one workflow at one facility; times are whole "
            "quarter-hours.",
-           "value = feeds without a message for an hour that is usually busy", NOW, (),
+           "value = busy feeds that are quiet", NOW, (),
            "What was quiet a week ago as well: nobody waits for it.", "feeds", history=FIRST),
     Metric("burning", "Burning budgets", Kind.CELLS,
            "Error budgets of 28 days that are used up so fast that somebody should look: within a "
            "long and a short window both, so that neither a single late one nor an old outage "
            "rings. The windows fit the objective and its length.",
-           "value = budgets that page somebody + budgets that open a ticket", NOW, (),
+           "value = those that page + those that open a ticket", NOW, (),
            "Budgets of which nothing fell due in 28 days, and what has no target.", "budgets",
            history=FIRST),
     _money("amount-started", "Dollars started", "The dollars of what started in the window.",

@@ -35,8 +35,9 @@ BLOCKS = (
     (Rollup.Grain.MINUTE, MINUTE),
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Older minutes are dropped (a day of margin for the job that drops them).
-MINUTES_KEPT = timedelta(days=MINUTE_DAYS - 1)
+# Older minutes are dropped. A week begins in one that is kept for most of a day to come, so that
+# what is asked again by its very beginning and end is the same.
+MINUTES_KEPT = timedelta(days=MINUTE_DAYS) - HOUR
 FURTHEST_BACK = timedelta(days=HOUR_DAYS - 1)
 
 

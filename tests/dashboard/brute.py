@@ -12,6 +12,7 @@ from apps.catalog import sla
 from apps.scorecards.burn import windows_of
 from apps.scorecards.metrics import METRICS, Kind, Metric
 from apps.scorecards.objectives import targets_at
+from apps.scorecards.windows import window_between
 from apps.telemetry.models import Event, Transaction
 
 Test = Callable[[Transaction, datetime], bool]
@@ -154,7 +155,8 @@ class Brute:
         return float(bad / allowed) if allowed else None
 
     def _change(self, metric: Metric, good: int, due: int) -> float | None:
-        before = self.between(self.start - (self.end - self.start), self.start)
+        window = window_between(self.start - (self.end - self.start), self.start, now=self.now)
+        before = self.between(window.start, self.start)
         parts = {code: len(before.part(metric.code, code)) for code in ("good", "bad")}
         due_before = parts["good"] + parts["bad"]
         if min(due, due_before) < ENOUGH:
