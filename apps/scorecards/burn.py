@@ -134,12 +134,16 @@ def _judged(now: datetime) -> list[Burn]:
 
 
 def counted(targets: Targets, now: datetime) -> dict[Cell, Counts]:
-    """The nine windows of each cell in which anything came due."""
+    """The nine windows of each cell in which anything came due.
+
+    What was taken back since may wait beside what it takes back: together they are nothing.
+    """
     begins = {key: windows_of(target, now) for key, target in targets.items()}
     stretches: dict[Cell, list[Stretch]] = {}
     for one in fetch_all(COUNTS, _params(begins, now), row=Stretch):
         stretches.setdefault((one.workflow_id, one.facility_id), []).append(one)
-    return {key: _counts(key, found, begins[key]) for key, found in stretches.items()}
+    made = {key: _counts(key, found, begins[key]) for key, found in stretches.items()}
+    return {key: counts for key, counts in made.items() if counts.within(0).due}
 
 
 def _counts(key: Cell, found: Sequence[Stretch], begins: Sequence[datetime]) -> Counts:

@@ -6,12 +6,14 @@ import pytest
 from django.utils import timezone
 
 from apps.catalog import sla
+from apps.pipeline import services
 from apps.scorecards import burn
 from apps.scorecards.burn import Counts, Level
 from apps.scorecards.kept import forget_everything
 from apps.scorecards.objectives import Target, targets_at
 from apps.telemetry.models import Transaction
 from tests.dashboard.cast import SOUTH, ago, done, fold, stuck
+from tests.pipeline.network import event, post
 
 HOUR = timedelta(hours=1)
 # Of 28 days, 1 h and 6 h; then long and short of each rule.
@@ -128,6 +130,13 @@ def test_a_reader_gets_the_budgets_of_their_facilities_alone(network):
     north = network.facilities[0].pk
     found = burn.burns(facility_ids=frozenset([north]), now=timezone.now(), version=1)
     assert {one.facility_id for one in found} == {north}
+
+
+def test_what_fell_due_earlier_than_was_thought_is_no_budget_of_now(network):
+    fold(network, {"subject": "a", "at": ago(hours=6)})
+    post(network, event(network, id="earlier", subject="a", at=ago(days=60)))
+    services.fold_journal()  # what it takes back waits for the compaction
+    assert burn.counted(targets_at(timezone.now()), timezone.now()) == {}
 
 
 def test_all_cells_are_judged_once_a_minute(network, budget, time_machine):
