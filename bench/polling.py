@@ -1,7 +1,8 @@
 """People who leave a page open, as a process of its own: each asks again at fixed moments.
 
 Told its job on stdin, answering on stdout. Questions fall due whatever the server does, and waiting
-counts from then, so a server that stalls cannot hide it by slowing us down.
+counts from then, so a server that stalls cannot hide it by slowing us down. Everybody opens the page
+and asks once before that: two hundred who come in the same second are not two hundred who watch.
 """
 
 import itertools
@@ -19,6 +20,7 @@ from bench.paired import quantile
 
 CONNECTIONS = 32
 LATE_SECONDS = 0.001
+POLL = {"HX-Request": "true", "X-Poll": "1"}
 
 
 class Watch(msgspec.Struct, kw_only=True):
@@ -60,10 +62,20 @@ def poll(watch: Watch) -> Watched:
     waits: list[float] = []
     statuses: Counter[int] = Counter()
     lock, numbers = threading.Lock(), itertools.count()
+
+    def ask(connection: Connection, who: int) -> int:
+        known = {"Cookie": watch.cookies[who], "If-None-Match": versions[who]}
+        answer = connection.get(watch.path, known)
+        versions[who] = answer.header("etag") or versions[who]
+        return answer.status
+
+    with Connection(watch.url, POLL) as connection:
+        for who in range(2 * people):
+            ask(connection, who % people)
     began = time.perf_counter() + 0.1
 
     def work() -> None:
-        with Connection(watch.url, {"HX-Request": "true", "X-Poll": "1"}) as connection:
+        with Connection(watch.url, POLL) as connection:
             while True:
                 with lock:
                     number = next(numbers)
@@ -72,11 +84,9 @@ def poll(watch: Watch) -> Watched:
                 due, who = began + number * watch.every / people, number % people
                 if (pause := due - time.perf_counter()) > LATE_SECONDS:
                     time.sleep(pause)
-                known = {"Cookie": watch.cookies[who], "If-None-Match": versions[who]}
-                answer = connection.get(watch.path, known)
+                status = ask(connection, who)
                 waits.append(time.perf_counter() - due)
-                versions[who] = answer.header("etag") or versions[who]
-                statuses[answer.status] += 1
+                statuses[status] += 1
 
     with ThreadPoolExecutor(CONNECTIONS) as crew:
         for one in [crew.submit(work) for _ in range(CONNECTIONS)]:

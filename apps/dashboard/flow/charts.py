@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.urls import reverse
 
 from apps.core.htmx import etag_of
@@ -48,8 +49,10 @@ class Trends:
 
     @property
     def version(self) -> str:
-        """What names it to those who ask again."""
-        return etag_of(repr(self).encode())
+        """What names it to those who ask again: all that is shown, and what is drawn from it."""
+        drawn = [(one.heading, one.aside, one.summary, one.rows) for one in self.charts]
+        below = (repr(self.backlog), repr(self.budgets), self.backlog_explained)
+        return etag_of(msgspec.json.encode((drawn, below)))
 
     def named(self, name: str) -> Chart | None:
         return next((chart for chart in self.charts if chart.name == name), None)
