@@ -1,8 +1,8 @@
 """People who leave a page open, as a process of its own: each asks again at fixed moments.
 
 Told its job on stdin, answering on stdout. Questions fall due whatever the server does, and waiting
-counts from then, so a server that stalls cannot hide it by slowing us down. Everybody opens the page
-and asks once before that: two hundred who come in the same second are not two hundred who watch.
+counts from then, so a server that stalls cannot hide it by slowing us down. Everybody has opened
+the page and asked once: two hundred who come in the same second are not two hundred who watch.
 """
 
 import itertools

@@ -35,7 +35,7 @@ WARM = 3
 OK, UNCHANGED = 200, 304
 BOARD = "/flow/board/"
 # What a page asks for again by itself; to anybody else these are the page.
-PARTS = dict.fromkeys((BOARD, "/charts/flow/"), {"HX_Request": "true"})
+PARTS = {path: {"HX_Request": "true"} for path in (BOARD, "/charts/flow/")}
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _cpu_of(
 
 
 def _watched(bench: Bench, asked: Asked, cookies: list[str]) -> Figure:
-    """Everybody has opened the board, which asks every second, and every second something changes."""
+    """Everybody has the board open, which asks each second, and each second something changes."""
     watch = Watch(url=asked.product.url, path=BOARD, cookies=cookies, every=1.0,
                   seconds=bench.scaled(30, 3))  # fmt: skip
     with _changing(asked.database):
