@@ -3,7 +3,7 @@ through here."""
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from inspect import unwrap
@@ -53,6 +53,30 @@ SELECT coalesce(array_agg(DISTINCT f.id ORDER BY f.id), '{}')
   JOIN catalog_facility root ON root.id = granted.id
   JOIN catalog_facility f ON starts_with(f.path, root.path)
 """
+# Of some people, who sees one facility; without one, who sees all of them.
+WHO_SEE = """
+WITH permission AS (
+    SELECT p.id
+      FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
+     WHERE t.app_label = 'catalog' AND t.model = 'facility' AND p.codename = 'view_facility'
+), granted AS (
+    SELECT g.user_id, root.path
+      FROM accounts_facilityusergrant g JOIN permission p ON p.id = g.permission_id
+      JOIN catalog_facility root ON root.id = g.content_object_id
+     UNION
+    SELECT m.user_id, root.path
+      FROM accounts_facilitygroupgrant g JOIN permission p ON p.id = g.permission_id
+      JOIN accounts_user_groups m ON m.group_id = g.group_id
+      JOIN catalog_facility root ON root.id = g.content_object_id
+)
+SELECT coalesce(array_agg(person.id), '{}')
+  FROM unnest(%(people)s::bigint[]) AS person (id)
+ WHERE NOT EXISTS (
+       SELECT 1 FROM catalog_facility f
+        WHERE (%(facility)s::bigint IS NULL OR f.id = %(facility)s::bigint)
+          AND NOT EXISTS (SELECT 1 FROM granted g
+                           WHERE g.user_id = person.id AND starts_with(f.path, g.path)))
+"""
 ALL_FACILITIES = "SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM catalog_facility"
 
 # The WHERE keeps a busy token from being an update a request, also across processes.
@@ -70,6 +94,11 @@ def facilities_for(user: User | AnonymousUser) -> tuple[int, ...]:
     if user.is_superuser:
         return tuple(fetch_value(ALL_FACILITIES))
     return tuple(fetch_value(GRANTED_FACILITIES, {"user": user.pk}))
+
+
+def who_see(facility: int | None, *, among: Sequence[int]) -> frozenset[int]:
+    """The same door from the other side: who of these people sees a facility, or else all."""
+    return frozenset(fetch_value(WHO_SEE, {"facility": facility, "people": list(among)}))
 
 
 def facilities_to_administer(user: User | AnonymousUser) -> tuple[int, ...]:

@@ -205,19 +205,23 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
     judged = judge(board, key)
     speed, silence = p95(cell), board.silent.get(key, "")
     title = _title(cell, judged, speed, silence)
-    small = _small(cell, judged, speed, f"{cell.open:,}")
-    said = _silent(silence) if silence else _lines(judged, _share(cell), small)
-    return LINK.format(judged.css, board.address(line, site), title, said), judged in TROUBLED
+    figure, small = "Silent", silence
+    if not silence:
+        figure, small = _share(cell), _small(cell, judged, speed, f"{cell.open:,}")
+    return as_cell(judged, board.address(line, site), title, figure, small), judged in TROUBLED
+
+
+def as_cell(judged: Tone, address: str, title: str, figure: str, small: str) -> str:
+    """A cell in two lines; silence stands on a ground of its own, to be read on a hatch."""
+    said = _lines(judged, figure, small)
+    if judged is SILENT:
+        said = f"<span>{said}</span>"
+    return LINK.format(judged.css, address, title, said)
 
 
 def _title(cell: Glance, judged: Tone, speed: str, silence: str = "") -> str:
     how = f"{judged.word}{silence and f' for {silence}'}"
     return f"{how}, {cell.open} open, p95 {speed}, {cell.due} due"
-
-
-def _silent(silence: str) -> str:
-    """On a ground of its own, to be read on a hatch."""
-    return f"<span>{_lines(SILENT, 'Silent', silence)}</span>"
 
 
 def _lines(judged: Tone, figure: str, small: str) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.queries import waiting_for
+from apps.dashboard import deciding
 from apps.dashboard.people import role_codes
 
 # Groups of the sidebar, top to bottom; the first needs no heading.
@@ -28,7 +30,7 @@ class Entry:
     group: str = WORK
     letter: str = ""
     # How much waits there for this reader; asked only of who may open it.
-    count: Callable[[User], int] | None = None
+    count: Callable[[HttpRequest], int] | None = None
 
     @property
     def address(self) -> str:
@@ -132,6 +134,7 @@ ENTRIES = (
             "dashboard:proposals",
             "dashboard:proposal",
         ),
+        count=deciding.waiting_for,
         group=OPERATE,
         letter="i",
     ),
@@ -149,7 +152,7 @@ ENTRIES = (
         "users",
         "accounts.view_people",
         pages=("accounts:person", "accounts:access", "accounts:new-person", "accounts:review"),
-        count=waiting_for,
+        count=lambda request: waiting_for(cast(User, request.user)),
         group=ADMINISTER,
         letter="p",
     ),
@@ -198,7 +201,7 @@ def navigation(request: HttpRequest) -> list[Link]:
             here in (one.page, *one.pages),
             group,
             one.letter,
-            one.count(user) if one.count else 0,
+            one.count(request) if one.count else 0,
         )
         for one, group in _ordered([one for one in ENTRIES if one.is_open_to(user)], user)
     ]

@@ -28,6 +28,8 @@ from apps.scorecards.tallies import Cells
 
 SPARK_DAYS = 14
 QUANTILES = (0.99, 0.95, 0.5)
+# From which age on each step of the backlog is, and its colour once that is beyond the limit.
+SINCE = (0, 4, 24, 3 * 24, 7 * 24)
 FILLS = ("f-mute", "f-warn", "f-warn", "f-bad", "f-bad")
 
 
@@ -243,12 +245,18 @@ def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence) -> Pyramid:
                 of.number,
                 subject.figure(wording.brief_money(of.amount), f"amount-{part.code}"),
                 of.amount,
-                FILLS[number],
+                _fill(number, said.limit),
             )
         )
     limit = wording.duration(said.limit) if said.limit else ""
     most = max((one.amount for one in steps), default=0), max(one.items for one in steps)
     return Pyramid(steps[::-1], most[1], most[0], limit)
+
+
+def _fill(step: int, limit: timedelta | None) -> str:
+    """Colour says late: where no one limit is drawn, and within it, a step stays grey."""
+    is_late = limit is not None and timedelta(hours=SINCE[step]) >= limit
+    return FILLS[step] if is_late else "f-mute"
 
 
 def _rows(subject: Subject, found: _Read) -> list[Row]:

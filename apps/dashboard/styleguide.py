@@ -5,12 +5,11 @@ from functools import partial
 from typing import Any
 
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from apps.dashboard import glyphs, heat, wording
 from apps.dashboard.charts import Chart, Column
 from apps.dashboard.charts.figures import latency_lines
-from apps.dashboard.icons import icon
 from apps.dashboard.looks import Severity, Status
 from apps.dashboard.tiles import Change, Tile
 
@@ -39,16 +38,18 @@ FACILITIES: tuple[tuple[Any, ...], ...] = (
      "$96,040", Status.AT_RISK, 96.5, 97.8),
     ("Lakeside Surgery Center", 7, (100.0,), "9 min", 0, "$0", Status.TOO_FEW, 92.6, 100.0),
 )  # fmt: skip
+# With a limit of 24 h: what is older is coloured.
 AGES = (
-    ("under 1 h", 1204, 31_000), ("1 to 4 h", 640, 88_500), ("4 to 24 h", 212, 240_100),
-    ("1 to 3 d", 61, 96_700), ("over 3 d", 18, 22_400),
+    ("under 1 h", 1204, 31_000, "f-mute"), ("1 to 4 h", 640, 88_500, "f-mute"),
+    ("4 to 24 h", 212, 240_100, "f-mute"), ("1 to 3 d", 61, 96_700, "f-warn"),
+    ("over 3 d", 18, 22_400, "f-bad"),
 )  # fmt: skip
 SHARES = (("in time", 9033.0, "f-ok"), ("late", 185.0, "f-bad"), ("excluded", 61.0, "f-line"))
 HEAT = (
-    ("Eligibility", "95", ("98.8", heat.WELL_OVER, "3 · 0.9 s"), ("95.9", heat.MET, "4 · 1.2 s"),
-     ("94.1", heat.SLIPPING, "33 · 4 s"), ("96.5", heat.FEW, "n=7")),
-    ("Claims", "97", ("91.3", heat.MISSED, "88 · 3.6 h"), ("95.8", heat.AT_RISK, "96 · 2 h"),
-     ("Silent", heat.SILENT, "37 min"), ("no data", heat.NONE_DUE, "0 open")),
+    ("Eligibility", "95", ("98.8", "3 · 0.9 s", heat.WELL_OVER), ("95.9", "4 · 1.2 s", heat.MET),
+     ("94.1", "33 · 4 s", heat.SLIPPING), ("96.5", "n=7", heat.FEW)),
+    ("Claims", "97", ("91.3", "88 · 3.6 h", heat.MISSED), ("95.8", "96 · 2 h", heat.AT_RISK),
+     ("Silent", "37 min", heat.SILENT), ("no data", "0 open", heat.NONE_DUE)),
 )  # fmt: skip
 NOTES = (
     ("info", "info-circle", "12 November was restated: a late batch moved it from 98.1 to 98.6."),
@@ -107,22 +108,14 @@ def _facility(
     }  # fmt: skip
 
 
-def _age(name: str, items: int, dollars: int) -> dict[str, Any]:
+def _age(name: str, items: int, dollars: int, css: str) -> dict[str, Any]:
     return {
         "name": name, "items": wording.count(items), "dollars": wording.brief_money(dollars * 100),
-        "left": glyphs.bar(items, 1204, side="right"),
-        "right": glyphs.bar(dollars, 240_100, css="f-warn"),
+        "left": glyphs.bar(items, 1204, css=css, side="right"),
+        "right": glyphs.bar(dollars, 240_100, css=css),
     }  # fmt: skip
 
 
-def _heat_row(name: str, objective: str, *cells: tuple[str, heat.Tone, str]) -> dict[str, Any]:
-    written = (
-        (tone.css, tone.word, figure, icon(tone.icon) if tone.icon else "", small)
-        for figure, tone, small in cells
-    )
-    cell = '<td class="{}"><a href="#heat" title="{}"><span>{}</span><small>{}{}</small></a></td>'
-    return {
-        "name": name,
-        "objective": objective,
-        "cells": format_html_join("", cell, written),
-    }
+def _heat_row(name: str, objective: str, *cells: tuple[str, str, heat.Tone]) -> dict[str, Any]:
+    written = [heat.as_cell(tone, "#heat", tone.word, *lines) for *lines, tone in cells]
+    return {"name": name, "objective": objective, "cells": SafeString("".join(written))}

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from apps.catalog.models import ChangeProposal
+from apps.catalog.services import proposals
 from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import Code
 
@@ -76,12 +78,25 @@ def _said(item: Quarantine, name: str) -> str:
 def _add_alias(item: Quarantine) -> Step:
     name = _said(item, "facility")
     system = item.source.system
+    if waiting := proposals.waiting_alias(name, system=system):
+        return _look_at_proposal(waiting)
     query = urlencode({"alias": name, "system": system.code if system else ""})
+    takes_two = proposals.takes_two(system)
+    when = "Once an integration lead approves it," if takes_two else "With the alias,"
     return Step(
         f"Tell the catalogue which facility “{name}” is." if name else "Name the facility.",
-        "Every event refused for this name then goes on by itself, within seconds.",
+        f"{when} every event refused for this name goes on by itself, within seconds.",
         f"{reverse('dashboard:alias-new')}?{query}" if name else "",
-        "Add the alias",
+        "Propose the alias" if takes_two else "Add the alias",
+    )
+
+
+def _look_at_proposal(waiting: ChangeProposal) -> Step:
+    return Step(
+        f"Wait: it is proposed already that “{waiting.alias}” is {waiting.facility}.",
+        "Once an integration lead approves it, every event refused for it goes on by itself.",
+        reverse("dashboard:proposal", args=[waiting.pk]),
+        "Open the proposal",
     )
 
 

@@ -73,7 +73,8 @@ class Code(StrEnum):
     )
     UNKNOWN_FACILITY = (
         "unknown_facility",
-        "No such facility code or alias. Goes on by itself once the alias exists.",
+        "No such facility code or alias. Goes on by itself once the alias holds, which an"
+        " integration lead may have to approve.",
     )
     UNKNOWN_INTERFACE = (
         "unknown_interface",

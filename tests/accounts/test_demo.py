@@ -1,4 +1,4 @@
-"""The demo's people: one per role, one stranger, in demo mode only."""
+"""The demo's people: one per role, a second lead, one stranger, in demo mode only."""
 
 from io import StringIO
 
@@ -24,13 +24,14 @@ def quillhaven(db, settings):
         net.facility(code, "region", org)
 
 
-def test_there_is_one_for_each_role_and_a_stranger(quillhaven):
+def test_there_is_one_for_each_role_a_second_lead_and_a_stranger(quillhaven):
     seed_demo_users(password="for-the-demo")
     roles = [
         group for user in User.objects.all() for group in user.groups.values_list("name", flat=True)
     ]
     assert set(roles) == set(ROLES)
-    assert len(roles) == len(ROLES) + 1
+    assert len(roles) == len(ROLES) + 2
+    assert roles.count("integration_lead") == 2
     assert facilities_for(User.objects.get(username="sam")) == ()
     assert len(facilities_for(User.objects.get(username="ivo"))) == 3
     east = Facility.objects.get(code="QH-EAST")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import RequestFactory
 from django.utils.timezone import now
 from pytest_django.asserts import assertContains, assertNotContains
 
@@ -14,6 +15,7 @@ from apps.accounts.services import access, people
 from apps.accounts.services.access import Access
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
 from apps.catalog.services import proposals
+from apps.dashboard import deciding
 from apps.scorecards.preview import preview_target
 from apps.telemetry.models import Quarantine
 from tests.dashboard.cast import done, stuck
@@ -127,6 +129,42 @@ def test_a_change_holds_once_a_second_person_approved_it(proposed, lea, clock):
     assert (new.threshold_seconds, new.objective) == (1800, Decimal("0.9"))
     assert new.created_by == proposed.proposed_by
     assert new.effective_from > now()
+
+
+def waits(user: User) -> int:
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(pk=user.pk)
+    return deciding.waiting_for(request)
+
+
+def test_what_waits_is_counted_for_who_may_decide_it(proposed, ivo, lea, bea, person, network):
+    part = person("part", "integration_lead", network.facilities[0])
+    assert [waits(one) for one in (ivo, lea, bea, part)] == [0, 1, 0, 0]
+    assertContains(signed_in(lea).get("/interfaces/"), '<span class="count">1<')
+
+    ChangeProposal.objects.update(facility=network.facilities[0])
+    assert waits(part) == 1
+    ChangeProposal.objects.update(facility=network.facilities[1])
+    assert waits(part) == 0
+    ChangeProposal.objects.update(expires_at=now() - timedelta(minutes=1))
+    assert waits(lea) == 0
+
+
+def test_nothing_waiting_costs_every_page_nothing_more(lea, budget):
+    with budget(3):  # The person and what they may do, which every page asks.
+        assert waits(lea) == 0
+
+
+def test_a_proposal_names_who_could_decide_it(proposed, ivo, person, network):
+    page = f"/catalogue/changes/{proposed.pk}/"
+    person("part", "integration_lead", network.facilities[0])
+    assertContains(signed_in(ivo).get(page), "Nobody else holds this role")
+
+    person("lea", "integration_lead", network.facilities[0].parent)
+    assertContains(signed_in(ivo).get(page), "other than you decides: Lea.")
+
+    ChangeProposal.objects.update(facility=network.facilities[0])
+    assertContains(signed_in(ivo).get(page), "other than you decides: Lea, Part.")
 
 
 def test_nobody_approves_their_own_change(proposed, ivo):

@@ -1,5 +1,7 @@
 """Scorecards: of all, of one workflow, of one facility, of one cell."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains, assertTemplateUsed
@@ -8,6 +10,7 @@ from apps.catalog.models import SlaTarget
 from apps.catalog.snapshot import forget_snapshot
 from apps.core.db import execute
 from apps.dashboard import wording
+from apps.dashboard.scorecard import _fill
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
@@ -104,6 +107,21 @@ def test_the_backlog_is_a_pyramid_of_items_and_dollars(as_bea, happened):
     assertContains(as_bea.get(FLOW), ">$900</a>")
 
 
+def test_only_ages_beyond_the_limit_are_coloured(as_bea, happened):
+    happened(*stuck("new", hours_ago=1), *stuck("old", hours_ago=100))
+    fills = {one.label: one.fill for one in card(as_bea, FLOW).pyramid.steps}
+    assert (fills["0 to 4 h"], fills["3 to 7 d"]) == ("f-mute", "f-bad")
+    assert {one.fill for one in card(as_bea, ALL).pyramid.steps} == {"f-mute"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "grey"), [(None, 5), (0.5, 1), (4, 1), (5, 2), (24, 2), (72, 3), (200, 5)]
+)
+def test_a_step_is_late_where_all_of_it_is(hours, grey):
+    limit = None if hours is None else timedelta(hours=hours)
+    assert [_fill(step, limit) for step in range(5)].count("f-mute") == grey
+
+
 @pytest.mark.parametrize(
     ("sort", "first"),
     [("name", "North"), ("-name", "South"), ("started", "North"), ("-started", "South")],
@@ -187,6 +205,8 @@ def test_an_executive_sees_figures_and_no_way_to_an_item(person, network, happen
     as_eve = signed_in(person("eve", "executive", network.facilities[0]))
     for path in [*PAGES, "/flow/flow_1/NORTH/"]:
         assertNotContains(as_eve.get(path), "/transactions/")
+        assertNotContains(as_eve.get(path), "opens its transactions")
+    assertContains(as_eve.get(ALL), "every number opens how it is computed")
 
 
 def test_an_empty_network_says_so(as_bea):
@@ -196,6 +216,9 @@ def test_an_empty_network_says_so(as_bea):
 def test_a_stranger_sees_nothing_of_it(as_sam, happened):
     happened(*done("a"))
     assert card(as_sam, ALL).rows == []
+    assertContains(as_sam.get(ALL), "No facility has been granted to you yet")
+    for absent in ("Nothing has come in yet", "Within SLA", "/export"):
+        assertNotContains(as_sam.get(ALL), absent)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -201,9 +201,12 @@ def test_asking_for_it_leads_to_its_progress_and_its_undoing(signed_in, ivo, sen
     begun = client.post(BULK, {"act": "discard", "last": last, "reason": "A test system"})
     page = client.get(begun.url)
     assertContains(page, "every 1s")
+    assert "HX-Trigger" not in page.headers
 
     advance_operations()
-    assertContains(client.get(begun.url), "Undo")
+    ended = client.get(begun.url, headers={"HX-Request": "true"})
+    assertContains(ended, "Undo")
+    assert "refresh" in ended.headers["HX-Trigger"]
     client.post(f"{begun.url}undo/")
     advance_operations()
     assertContains(client.get(begun.url), "Undone")

@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
-from apps.catalog.models import FacilityAlias, Stage
+from apps.catalog.models import ChangeProposal, FacilityAlias, Stage, System
+from apps.catalog.services import proposals
 from apps.catalog.snapshot import forget_snapshot
 from apps.telemetry.canonical import decode_journal
 from apps.telemetry.models import IngestBatch, Quarantine
@@ -332,7 +333,18 @@ def test_a_stranger_sees_nothing(signed_in, sam, sender):
     item = refused(sender)
 
     assertNotContains(signed_in(sam).get(LIST), page(item))
+    assertContains(signed_in(sam).get(LIST), "No facility has been granted to you yet")
     assert signed_in(sam).get(page(item)).status_code == 404
+
+
+def test_who_sees_a_part_is_not_told_that_nothing_is_refused(signed_in, bea, ivo, sender):
+    assertContains(signed_in(ivo).get(LIST), "Every event that was sent could be used.")
+    refused(sender, data__facility="NOPE")
+
+    answer = signed_in(bea).get(LIST)
+
+    assertContains(answer, "Nothing at your facilities is refused")
+    assertNotContains(answer, "Every event that was sent could be used.")
 
 
 def test_the_wrong_role_is_forbidden(signed_in, eve, sender):
@@ -472,3 +484,22 @@ def test_the_faulty_place_is_marked_and_the_next_step_is_prefilled(signed_in, iv
 
     assertContains(answer, "<mark>    &quot;facility&quot;: &quot;H-99&quot;")
     assertContains(answer, "/catalogue/alias/?alias=H-99")
+    assertContains(answer, "Add the alias")
+    System.objects.update(kind=System.Kind.ERP)
+    answer = signed_in(ivo).get(page(item))
+    assertContains(answer, "Propose the alias")
+    assertContains(answer, "Once an integration lead approves it")
+
+
+def test_a_name_that_is_proposed_already_is_not_offered_again(signed_in, ivo, sender, network):
+    item = refused(sender, data__stage="posted", data__facility="H-99")
+    name = FacilityAlias(facility=network.hospital, system=None, alias="H-99")
+    kind = ChangeProposal.Kind.ALIAS_ADDED
+    waiting = proposals.propose_alias(kind, name, why="Its billing name.", by=ivo)
+
+    answer = signed_in(ivo).get(page(item))
+
+    assertContains(answer, f"/catalogue/changes/{waiting.pk}/")
+    assertNotContains(answer, "/catalogue/alias/")
+    proposals.withdraw(waiting, by=ivo)
+    assertContains(signed_in(ivo).get(page(item)), "/catalogue/alias/?alias=H-99")

@@ -1,4 +1,4 @@
-"""One person per role for the demo network, and one who may see nothing."""
+"""One person per role for the demo network, a second lead, and one who may see nothing."""
 
 import secrets
 from collections.abc import Iterator
@@ -37,6 +37,8 @@ DEMO_CAST = (
     Person("rosa", "Rosa", "Okonjo", "rcm_supervisor", "QH-CENTRAL"),
     Person("eli", "Eli", "Marchetti", "integration_engineer", "QH"),
     Person("ivo", "Ivo", "Hartmann", "integration_lead", "QH"),
+    # What one lead proposes, the other decides.
+    Person("lea", "Lea", "Brandvold", "integration_lead", "QH"),
     Person("fay", "Fay", "Delacroix", "finance_approver", "QH"),
     Person("eve", "Eve", "Tanaka", "executive", "QH"),
     Person("cal", "Cal", "Whitlock", "compliance_auditor", "QH"),
@@ -77,7 +79,7 @@ def seed_demo_users(*, password: str | None = None) -> DemoUsers:
 
 
 def set_passwords(known: dict[str, User], password: str) -> None:
-    """Create who is missing. One hash for all: nine slow ones would delay every start."""
+    """Create who is missing. One hash for all: ten slow ones would delay every start."""
     current = next(iter(known.values()), None)
     encoded = current.password if current else ""
     if not check_password(password, encoded):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -43,6 +44,18 @@ def takes_two(system: System | None) -> bool:
     """Whether a name of this system is changed by two people. One for any sender is read for
     those that post money as well."""
     return system is None or system.kind in TAKES_TWO
+
+
+def waiting_alias(alias: str, *, system: System | None) -> ChangeProposal | None:
+    """Who asked already, and was not answered, that this name be added for this system or any."""
+    waiting = ChangeProposal.objects.filter(
+        Q(system=system) | Q(system=None),
+        kind=ChangeProposal.Kind.ALIAS_ADDED,
+        state=ChangeProposal.State.PROPOSED,
+        expires_at__gt=now(),
+        alias=alias.strip(),
+    )
+    return waiting.select_related("facility").first()
 
 
 def propose_target(change: TargetChange, *, by: Any) -> ChangeProposal:

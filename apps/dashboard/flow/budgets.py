@@ -19,8 +19,6 @@ from apps.scorecards.parts import AGES
 
 MOST_ROWS = 12
 LOOKS = {Level.PAGE: Status.PAGE, Level.TICKET: Status.TICKET, Level.WATCH: Status.WATCH}
-# Old work is looked at first: the colour says from which age on.
-BARS = ("f-mute", "f-mute", "f-mute", "f-warn", "f-bad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,6 @@ class AgeRow:
     name: str
     count: SafeString
     share: str
-    css: str
     amount: SafeString
 
 
@@ -135,10 +132,9 @@ def _age_rows(found: Ages, chosen: Selection) -> list[AgeRow]:
         return figures.figure(figures.shown(code, value), code, places=chosen.where["places"])
 
     return [
-        AgeRow(name, figure(part.code, count), f"{count / most * 100:.1f}", css,
+        AgeRow(name, figure(part.code, count), f"{count / most * 100:.1f}",
                figure(f"amount-{part.code}", amount))
-        for name, part, count, amount, css
-        in zip(NAMES, AGES, found.counts, found.amounts, BARS, strict=True)
+        for name, part, count, amount in zip(NAMES, AGES, found.counts, found.amounts, strict=True)
     ]  # fmt: skip
 
 

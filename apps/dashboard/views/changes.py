@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.accounts.services import audit
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
 from apps.catalog.services import ChangeOverlaps, ChangeRewritesHistory, proposals, rows
+from apps.dashboard import deciding
 from apps.dashboard.forms import AliasForm, DecisionForm, TargetForm
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.catalogue import EDITS_ALIASES
@@ -212,6 +213,7 @@ def _render_proposal(
         "form": form,
         "preview": preview,
         "is_mine": is_mine,
+        "deciders": deciding.deciders(found) if found.is_open else [],
         "may_decide": may_approve and not is_mine and found.is_open,
         "waiting": _waiting(request, found.alias, found.system)
         if found.is_open and found.alias
@@ -222,10 +224,7 @@ def _render_proposal(
 
 
 def _may_decide(request: HttpRequest, found: ChangeProposal) -> bool:
-    """What reaches beyond a facility is for who sees the whole network: a promise to all of it, a
-    name (names are one list) and the tree itself."""
-    is_of_one_place = found.kind == ChangeProposal.Kind.TARGET and found.facility_id is not None
-    return is_of_one_place or _sees_all(request)
+    return deciding.is_of_one_place(found) or _sees_all(request)
 
 
 def _visible(request: HttpRequest) -> Any:

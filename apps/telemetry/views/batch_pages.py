@@ -31,6 +31,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "batches": found[:PAGE],
         "next": found[PAGE - 1].id if len(found) > PAGE else None,
+        "facilities": reader.facilities,
         "form": form,
         "is_filtered": any(value is not None for value in chosen.values()),
     }

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from apps.accounts.access import facilities_for, needs
 from apps.core.htmx import render_page
@@ -76,9 +77,11 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def operation(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _find(request, pk)
     context = {"operation": found, "can_undo": _can_undo(found), "minutes": UNDO_FOR.seconds // 60}
-    return render_page(
+    answer = render_page(
         request, "telemetry/operation.html", "telemetry/_bulk_progress.html", context
     )
+    # Whoever watches it end would otherwise read the old count in the strip for a while.
+    return answer if found.is_active else trigger_client_event(answer, "refresh")
 
 
 @require_POST

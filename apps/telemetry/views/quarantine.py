@@ -39,6 +39,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "next": items[PAGE - 1].pk if len(items) > PAGE else None,
         "is_first": not _before(request),
         "groups": queries.groups(facilities=facilities, everywhere=everywhere),
+        "facilities": facilities,
+        "everywhere": everywhere,
         "form": form,
         "selection": form.selection(),
         "narrowed": [name for name in ("source", "facility", "period") if form.narrows(name)],
