@@ -31,9 +31,9 @@ class Answered:
     headers: Mapping[str, str]
 
 
-# Facilities by a digest of address and access, and answers by one of address, facilities and the
-# state of the figures: some twenty kilobytes each.
-_facilities: Kept[tuple[int, ...]] = Kept(4_000)
+# A digest of the facilities by one of address and access, and answers by one of address, facilities
+# and the state of the figures: a hundred bytes, and some twenty kilobytes, each.
+_facilities: Kept[str] = Kept(4_000)
 _answers: Kept[Answered] = Kept(64)
 
 
@@ -95,14 +95,13 @@ class Question:
         """Keep what everybody of the same facilities would be answered."""
         facilities = getattr(response, FACILITIES, None)
         if facilities is not None and not response.cookies:
-            _facilities.put(self.reader, facilities)
-            name = self._name(facilities)
+            name = self._name(_facilities.put(self.reader, _digest(facilities)))
             if response.content or _answers.get(name) is None:
                 headers = {key: text for key, text in response.items() if key != ENDS}
                 _answers.put(name, Answered(headers["ETag"], response.content, headers))
         return response
 
-    def _name(self, facilities: tuple[int, ...]) -> str:
+    def _name(self, facilities: str) -> str:
         return _digest(self.moment, facilities)
 
     def _signed(self, response: HttpResponse) -> HttpResponse:

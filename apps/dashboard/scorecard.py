@@ -310,6 +310,7 @@ def _row(
             "change": change, "p95": p95, "open": card.open,
             "oldest": -card.oldest if card.oldest else None, "amount": card.amount_open,
             "status": card.bad / card.due if card.due else None,
+            "due": card.due, "latencies": card.latencies,
         },
     )  # fmt: skip
 

@@ -1,11 +1,16 @@
 """Tables of the pages as they are exported: what a page shows, exact and with its units."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 
+from apps.accounts.models import User
 from apps.catalog.snapshot import Facility, Snapshot, Workflow
 from apps.core.exports import Column, Table, money
 from apps.dashboard import behind, board, listing, queries
@@ -25,6 +30,27 @@ from apps.telemetry.models import Event, Outcome, Transaction
 CHUNK = 1_000
 P50, P95, P99 = 0.5, 0.95, 0.99
 Judged = tuple[Workflow, Facility, Glance, Tone]
+# Of fewer, a figure is as good as a single transaction: the smallest cell that CMS lets out.
+FEWEST = 11
+Few = TypeVar("Few")
+
+
+@dataclass(frozen=True, slots=True)
+class Reveals:
+    """Whether who takes a table may see single transactions; others get no figure of a few."""
+
+    few: bool
+
+    @classmethod
+    def to(cls, reader: User | AnonymousUser) -> Self:
+        return cls(reader.has_perm("accounts.view_transactions"))
+
+    def count(self, number: int) -> int | str:
+        return number if self.few or not number or number >= FEWEST else f"under {FEWEST}"
+
+    def of(self, number: int, figure: Few) -> Few | None:
+        """A figure that was made of so many."""
+        return figure if self.few or number >= FEWEST else None
 
 
 def transactions(
@@ -138,19 +164,27 @@ def messages_behind_figure(question: Question, part: Part) -> Table[Message]:
     )
 
 
-def scorecard(subject: Subject, found: Scorecard) -> Table[Row]:
+def scorecard(subject: Subject, found: Scorecard, reveals: Reveals) -> Table[Row]:
     """The lines of a scorecard."""
+
+    def due(one: Row, name: str) -> float | None:
+        return reveals.of(one.values["due"], one.values[name])
+
+    def open_(one: Row, name: str) -> Any:
+        return reveals.of(one.values["open"], one.values[name])
+
     columns = [
         Column[Row](subject.heads[0].label, lambda one: one.name),
-        Column("Started", lambda one: one.values["started"]),
-        Column("Within SLA, %", lambda one: _percent(one.values["attainment"])),
-        Column("Points since the window before", lambda one: _rounded(one.values["change"])),
-        Column("p95, ms", lambda one: _rounded(one.values["p95"])),
-        Column("Backlog", lambda one: one.values["open"]),
-        Column("Oldest open since", lambda one: _since(one.values["oldest"])),
-        Column(_in_currency("Waiting"), lambda one: money(one.values["amount"]), is_money=True),
+        Column("Started", lambda one: reveals.count(one.values["started"])),
+        Column("Within SLA, %", lambda one: _percent(due(one, "attainment"))),
+        Column("Points since the window before", lambda one: _rounded(due(one, "change"))),
+        Column("p95, ms",
+               lambda one: _rounded(reveals.of(one.values["latencies"], one.values["p95"]))),
+        Column("Backlog", lambda one: reveals.count(one.values["open"])),
+        Column("Oldest open since", lambda one: _since(open_(one, "oldest"))),
+        Column(_in_currency("Waiting"), lambda one: money(open_(one, "amount")), is_money=True),
         Column("Standing", lambda one: one.tone.word),
-    ]
+    ]  # fmt: skip
     return Table(
         f"scorecard {subject.crumb} {subject.period}",
         f"Scorecard: {subject.crumb}",
@@ -159,27 +193,38 @@ def scorecard(subject: Subject, found: Scorecard) -> Table[Row]:
     )
 
 
-def cells(scope: Scope, chosen: board.Selection, *, now: datetime) -> Table[Judged]:
+def cells(
+    scope: Scope, chosen: board.Selection, reveals: Reveals, *, now: datetime
+) -> Table[Judged]:
     """The cells of the matrix, one a row."""
+    count = reveals.count
+
+    def quantile(one: Judged, fraction: float) -> float | None:
+        return reveals.of(one[2].latencies, _quantile(one[2], fraction))
+
+    def waiting(one: Judged, amount: int) -> Decimal | None:
+        return money(reveals.of(one[2].open, amount))
+
     columns = [
         Column[Judged]("Workflow", lambda one: one[0].name),
         Column("Facility", lambda one: one[1].name),
         Column("Standing", lambda one: one[3].word),
-        Column("Attainment, %", lambda one: _percent(one[2].attainment)),
-        Column("Met", lambda one: one[2].met),
-        Column("Missed", lambda one: one[2].breached),
-        Column("Started", lambda one: one[2].started),
-        Column("Events", lambda one: one[2].events),
-        Column("Open", lambda one: one[2].open),
-        Column("Overdue", lambda one: one[2].overdue),
-        Column("Failed or dead-lettered", lambda one: one[2].troubled),
-        Column("Oldest open since", lambda one: one[2].oldest_at),
-        Column("p50, ms", lambda one: _quantile(one[2], P50)),
-        Column("p95, ms", lambda one: _quantile(one[2], P95)),
-        Column("p99, ms", lambda one: _quantile(one[2], P99)),
-        Column(_in_currency("Open"), lambda one: money(one[2].amount_open), is_money=True),
-        Column(_in_currency("At risk"), lambda one: money(one[2].amount_at_risk), is_money=True),
-    ]
+        Column("Attainment, %", lambda one: _percent(reveals.of(one[2].due, one[2].attainment))),
+        Column("Met", lambda one: count(one[2].met)),
+        Column("Missed", lambda one: count(one[2].breached)),
+        Column("Started", lambda one: count(one[2].started)),
+        Column("Events", lambda one: count(one[2].events)),
+        Column("Open", lambda one: count(one[2].open)),
+        Column("Overdue", lambda one: count(one[2].overdue)),
+        Column("Failed or dead-lettered", lambda one: count(one[2].troubled)),
+        Column("Oldest open since", lambda one: reveals.of(one[2].open, one[2].oldest_at)),
+        Column("p50, ms", lambda one: quantile(one, P50)),
+        Column("p95, ms", lambda one: quantile(one, P95)),
+        Column("p99, ms", lambda one: quantile(one, P99)),
+        Column(_in_currency("Open"), lambda one: waiting(one, one[2].amount_open), is_money=True),
+        Column(_in_currency("At risk"), lambda one: waiting(one, one[2].amount_at_risk),
+               is_money=True),
+    ]  # fmt: skip
 
     def rows(most: int) -> Iterable[Judged]:
         return list(judged_cells(scope, chosen, now=now))[:most]

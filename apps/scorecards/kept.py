@@ -6,12 +6,14 @@ reader's facilities above all. What is not asked for again is crowded out.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from threading import Lock
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
+# Longer than an answer takes on a busy machine: a guard against questions that wait for each other.
+PATIENCE_SECONDS = 5.0
 _all: "WeakSet[Kept[Any]]" = WeakSet()
 
 
@@ -40,7 +42,8 @@ class Kept(Generic[T]):
     def answer(self, name: Hashable, make: Callable[[], T]) -> T:
         """The answer kept under this name, made if there is none.
 
-        It is made once: who asks meanwhile waits for it, and shares what becomes of it, errors too.
+        It is made once: who asks meanwhile waits for it. Where that fails or takes too long, each
+        makes it alone: an error belongs to whose question it was.
         """
         with self._lock:
             if name in self._answers:
@@ -48,7 +51,12 @@ class Kept(Generic[T]):
             awaited = self._awaited.get(name)
             if awaited is None:
                 self._awaited[name] = Future()
-        return self._make(name, make) if awaited is None else awaited.result()
+        if awaited is None:
+            return self._make(name, make)
+        try:
+            return awaited.result(PATIENCE_SECONDS)
+        except (TimeoutError, CancelledError):
+            return make()
 
     def clear(self) -> None:
         with self._lock:
@@ -63,9 +71,9 @@ class Kept(Generic[T]):
         awaited = self._awaited[name]
         try:
             answer = self.put(name, make())
-        except BaseException as error:
+        except BaseException:
             del self._awaited[name]
-            awaited.set_exception(error)
+            awaited.cancel()
             raise
         del self._awaited[name]
         awaited.set_result(answer)

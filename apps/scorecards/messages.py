@@ -16,7 +16,7 @@ from apps.core.db import fetch_all
 from apps.scorecards.models import Rollup
 from apps.scorecards.parts import Part
 from apps.scorecards.tallies import Cells, Mark, Tally
-from apps.scorecards.windows import HOUR, MINUTE, MINUTES_KEPT, floor
+from apps.scorecards.windows import HOUR, MINUTE, MINUTES_KEPT, RESOLUTION, floor
 
 # A first guess takes in twice what is wanted; where messages come in bursts, the next goes further.
 GENEROUS = 2
@@ -103,7 +103,8 @@ def page_of_messages(
 ) -> list[Message]:
     """The next so many messages of a part, newest first."""
     window = cells.window
-    until = min(after.at + timedelta(microseconds=1), window.end) if after else window.end
+    # The moment of the mark is part of the page: several messages may share it.
+    until = min(after.at, window.end - RESOLUTION) + RESOLUTION if after else window.end
     stretches = _holding(part, cells, sum(one.counted for one in found), until, rows)
     if not stretches:
         return []

@@ -133,6 +133,13 @@ def test_the_number_of_queries_does_not_grow_with_the_work(as_ivo, happened, bud
         as_ivo.get(path)
 
 
+@pytest.mark.parametrize("moment", ["253402300799999999", "-62135596800000000", "0"])
+def test_a_page_that_begins_at_the_end_of_time_is_a_page(as_ivo, happened, moment):
+    happened(*done("a"))
+    path = f"/explain/events/messages/?after=1-1-{moment}-{'f' * 32}"
+    assert as_ivo.get(path).status_code == 200
+
+
 def test_anonymous_is_sent_to_sign_in(network):
     assert Client().get(ATTAINMENT).url == f"/sign-in/?next={ATTAINMENT}"
     assert Client().get("/explain/attainment/bad/").status_code == 302

@@ -99,8 +99,26 @@ def test_an_executive_takes_aggregates_only(person, network, happened):
     happened(*done("d-1"))
     client = Client()
     client.force_login(person("eve", "executive", network.facilities[0]))
-    assert rows_at(client, "/flow/cells.csv")[0]["Met"] == "1"
+    assert rows_at(client, "/flow/cells.csv")[0]["Met"] == "under 11"
     assert client.get(f"{CELL}transactions.csv").status_code == 403
+
+
+def test_who_sees_aggregates_only_takes_no_figure_of_a_few(person, network, as_bea, happened):
+    few = [one for n in range(3) for one in stuck(f"s-{n}", amount=99_00)]
+    happened(*few, *(one for n in range(12) for one in done(f"d-{n}")))
+    eve = Client()
+    eve.force_login(person("eve", "executive", network.facilities[0]))
+
+    for path, started, money in (
+        ("/flow/cells.csv", "Started", "Open, USD"),
+        ("/scorecards/lines.csv", "Started", "Waiting, USD"),
+    ):
+        [whole], [hers] = rows_at(as_bea, path), rows_at(eve, path)
+        assert (whole[money], whole["Oldest open since"] != "") == ("297.00", True)
+        assert (hers[money], hers["Oldest open since"]) == ("", "")
+        assert hers[started] == whole[started] == "15"
+        assert hers.get("Open", hers.get("Backlog")) == "under 11"
+        assert float(hers["p95, ms"]) == float(whole["p95, ms"])
 
 
 def test_an_analyst_takes_fewer_rows_at_once(as_bea, as_ivo, happened, monkeypatch):

@@ -75,6 +75,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"Signed for {whom.username}: {verdict.label.lower()}.")
-    # Back to where it was signed.
-    query = request.GET.urlencode()
+    # Back to where it was signed; of those due the first page, since others move up.
+    is_due = request.GET.get("show") == "due"
+    query = "show=due" if is_due else request.GET.urlencode()
     return redirect(reverse("accounts:review") + (f"?{query}" if query else ""))

@@ -200,7 +200,8 @@ def _rounded(value: float) -> str:
 
 
 def _throughput_in_words(course: Course, usual: Sequence[Band | None]) -> str:
-    total = sum(point.events for point in course.points)
+    # The window's own: its first step began before it.
+    total = course.cards.total.events
     if not total:
         return "No messages in this window."
     said = f"{wording.count(total)} messages"

@@ -24,7 +24,7 @@ def flow_table(request: HttpRequest, form: Form) -> HttpResponseBase:
     chosen = board.selection(
         scope, window=request.GET.get("window", ""), places=request.GET.get("places", "")
     )
-    table = tables.cells(scope, chosen, now=now)
+    table = tables.cells(scope, chosen, tables.Reveals.to(request.user), now=now)
     places = [place.id for place in chosen.places.facilities]
     return download(request, table, form, Extent(places, board.WINDOWS[chosen.window][1], now))
 

@@ -60,7 +60,7 @@ def scorecard_chart(request: HttpRequest) -> HttpResponse:
 def scorecard_table(request: HttpRequest, form: Form) -> HttpResponseBase:
     """The lines of a scorecard as a file."""
     subject = _subject_of_query(request)
-    table = tables.scorecard(subject, scorecard(subject))
+    table = tables.scorecard(subject, scorecard(subject), tables.Reveals.to(request.user))
     extent = Extent([one.id for one in subject.places], PERIODS[subject.period][1], subject.now)
     return download(request, table, form, extent)
 
