@@ -1,5 +1,6 @@
 """The administration keeps to the facilities of who looks: elsewhere there is nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,8 +8,10 @@ from django.test import Client
 from django.utils.timezone import now
 from pytest_django.asserts import assertContains, assertNotContains
 
-from apps.accounts.models import User
-from apps.catalog.models import FacilityAlias, SlaTarget
+from apps.accounts.models import FacilityUserGrant, User
+from apps.accounts.services import access
+from apps.catalog.models import ChangeProposal, FacilityAlias, SlaTarget, Team
+from apps.catalog.services import proposals, rows
 from tests.accounts.conftest import person
 
 pytestmark = pytest.mark.slow
@@ -74,6 +77,81 @@ def test_aliases_are_those_of_ones_facilities(as_noor, network, aliases):
     places = {alias.facility_id for alias in page.context["cl"].result_list}
     assert places <= {network.north.pk, network.hospital.pk, network.department.pk}
     assert as_noor.get(f"{ALIASES}{aliases['down'].pk}/change/").status_code == 404
+
+
+@pytest.mark.parametrize("model", ["workflow", "businesscalendar", "system", "interface", "team"])
+def test_what_all_share_is_added_by_who_sees_the_whole_network(as_noor, network, model):
+    page = f"/admin/catalog/{model}/add/"
+    assert (as_noor.get(page).status_code, as_noor.post(page).status_code) == (403, 403)
+    lea = staff("lea", "integration_lead", network.org)
+    assert lea.get(page).status_code == 200
+
+
+def test_who_sees_a_part_proposes_another_name_for_what_all_share(as_noor, network):
+    page, said = f"/admin/catalog/system/{network.billing.pk}/change/", {"name": "RCM"}
+    assertContains(as_noor.post(page, said | {"kind": "billing"}), "This field is required")
+    as_noor.post(page, said | {"kind": "billing", "why": "As all call it"})
+    network.billing.refresh_from_db()
+    assert network.billing.name == "Billing"
+    lea = staff("lea", "integration_lead", network.org)
+    proposals.approve(ChangeProposal.objects.get(), by=User.objects.get(username="lea"))
+    network.billing.refresh_from_db()
+    assert network.billing.name == "RCM"
+    lea.post(page, {"name": "Billing again", "kind": "billing"})
+    network.billing.refresh_from_db()
+    assert network.billing.name == "Billing again"
+    assert as_noor.get(page.replace("change", "delete")).status_code == 403
+
+
+def test_who_sees_a_part_proposes_another_name_for_a_calendar(as_noor, network):
+    calendar = network.office_hours
+    inlines = {f"{name}-{count}_FORMS": 0 for name in ("hours", "holidays")
+               for count in ("TOTAL", "INITIAL")}  # fmt: skip
+    said = {"name": "Weekdays", "why": "Clearer"} | inlines
+    as_noor.post(f"/admin/catalog/businesscalendar/{calendar.pk}/change/", said)
+    assert ChangeProposal.objects.get().subject == "Office hours"
+    calendar.refresh_from_db()
+    assert calendar.name == "Office hours"
+
+
+def test_a_team_keeps_its_name_where_a_part_is_seen(as_noor, network):
+    team = Team.objects.create(code="interfaces", name="Interfaces")
+    page = f"/admin/catalog/team/{team.pk}/change/"
+    as_noor.post(page, {"name": "Mine", "members": [User.objects.get(username="noor").pk]})
+    team.refresh_from_db()
+    assert (team.name, team.members.count()) == ("Interfaces", 1)
+
+
+def test_who_lost_a_facility_does_not_stand_for_its_change_any_more(network):
+    noor, lea = (person(name, "integration_lead", place)
+                 for name, place in (("noor", network.north), ("lea", network.org)))  # fmt: skip
+    changes = []
+    for place in (network.hospital, network.north):
+        place.refresh_from_db()
+        place.short_name = f"{place.short_name} 2"
+        said = {"about": str(place), "facility": place, "why": "Shorter", "by": noor}
+        changes.append(proposals.propose_rows([rows.changed(place)], **said))
+    inside, top = (ChangeProposal.objects.get(pk=one.pk) for one in changes)
+    assert proposals.author_stands(inside)
+    proposals.approve(top, by=lea)
+    FacilityUserGrant.objects.filter(user=noor).delete()
+    inside = ChangeProposal.objects.get(pk=inside.pk)
+    with pytest.raises(proposals.AuthorMayNot):
+        proposals.approve(inside, by=lea)
+
+
+def test_a_proposal_ends_with_the_grant_that_it_stood_on(network):
+    noor = person("noor", "integration_lead", network.north)
+    network.hospital.short_name = "Other"
+    proposal = proposals.propose_rows(
+        [rows.changed(network.hospital, "short_name")],
+        about="x", facility=network.hospital, why="Shorter", by=noor,
+    )  # fmt: skip
+    held = access.access_of(noor)
+    moved = replace(held, facilities=frozenset([network.south.pk]))
+    access.change_access(noor, moved, by=person("ada", "administrator"), why="Moved south")
+    proposal.refresh_from_db()
+    assert proposal.state == "lapsed"
 
 
 def test_the_top_of_ones_scope_stays_where_it_is(as_noor, network):

@@ -7,13 +7,14 @@ from decimal import Decimal
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.forms import modelform_factory
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from pytest_django.asserts import assertContains, assertNotContains
 
-from apps.catalog.admin.workflows import ClockForm
 from apps.catalog.models import (
+    BusinessCalendar,
     CalendarHoliday,
     CalendarSpan,
     ChangeProposal,
@@ -165,13 +166,95 @@ def inline(prefix, rows, initial):
     return data
 
 
-def test_a_clock_must_run_forward_within_its_workflow(network):
-    said = {
-        "kind": "integration", "name": "x", "measure": "elapsed",
-        "start_stage": network.stages["posted"].pk, "stop_stage": network.stages["sent"].pk,
-    }  # fmt: skip
-    form = modelform_factory(Clock, form=ClockForm, fields=list(said))(said, instance=network.clock)
-    assert "must stop at a later stage" in str(form.errors)
+def edited(client, network, *, stages=None, clocks=None, **more):
+    """The form of the workflow, sent with other values in some of its rows, by their position."""
+    names = ("rank", "code", "name", "system", "phase", "terminal_outcome", "reopens", "optional")
+    ends = ("kind", "name", "start_stage", "stop_stage", "measure")
+    flow = network.workflow
+    data = {name: getattr(flow, name) for name in ("number", "position", "name", "short_name")}
+    data |= {"owner_role": "x", "expires_after_days": "", "why": "As it is done now"} | more
+    for prefix, found, fields, said in (
+        ("stages", flow.stages.order_by("pk"), names, stages or {}),
+        ("clocks", flow.clocks.order_by("pk"), ends, clocks or {}),
+    ):
+        typed = [
+            {"id": row.pk, "workflow": flow.pk}
+            | {name: row.serializable_value(name) for name in fields}
+            | said.get(n, {})
+            for n, row in enumerate(found)
+        ]
+        typed = [{k: v for k, v in row.items() if v not in (False, None)} for row in typed]
+        data |= inline(prefix, typed, len(typed))
+    return client.post(f"/admin/catalog/workflow/{flow.pk}/change/", data)
+
+
+def test_a_stage_does_not_move_past_the_end_of_a_clock(as_root, network):
+    """Only the stage was touched, and the clock starts there."""
+    response = edited(as_root, network, stages={1: {"rank": 28}})
+    assertContains(response, "clock Charges: sent to posted")
+    assertContains(response, "it would start at stage 28. sent and stop at stage 4. posted")
+    assertContains(response, 'value="28"')  # as it was typed
+    assert not ChangeProposal.objects.exists()
+    network.stages["sent"].refresh_from_db()
+    assert network.stages["sent"].rank == 2
+
+
+def test_a_clock_is_judged_again_when_its_stages_have_moved_meanwhile(as_root, network, approve):
+    edited(as_root, network, stages={1: {"rank": 10}, 3: {"rank": 20}, 0: {"rank": 9}})
+    proposal = ChangeProposal.objects.get()
+    told = as_root.get(f"/catalogue/changes/{proposal.pk}/")
+    assertContains(told, "Start of the clock “sent to posted”")
+    assertContains(told, "Stop of the clock “created to posted”")
+    Clock.objects.filter(pk=network.clock.pk).update(
+        start_stage=network.stages["revised"], stop_stage=network.stages["sent"]
+    )
+    Stage.objects.filter(pk=network.stages["revised"].pk).update(rank=11)
+    with pytest.raises(rows.DoesNotFit, match="must stop at a later stage"):
+        approve()
+    proposal.refresh_from_db()
+    assert proposal.state == "proposed"
+
+
+def test_stages_change_places_and_a_clock_its_ends_with_them(as_root, network, approve):
+    sent, posted = network.stages["sent"], network.stages["posted"]
+    response = edited(
+        as_root, network, stages={1: {"rank": 4}, 3: {"rank": 2}},
+        clocks={0: {"start_stage": posted.pk, "stop_stage": sent.pk}},
+    )  # fmt: skip
+    assert response.status_code == 302, response.content.decode()
+    approve()
+    ranks = dict(network.workflow.stages.values_list("code", "rank"))
+    assert (ranks["sent"], ranks["posted"]) == (4, 2)
+    network.clock.refresh_from_db()
+    assert network.clock.runs_forward
+
+
+def test_all_stages_move_up_to_make_room(as_root, network, approve):
+    edited(as_root, network, stages={n: {"rank": n + 2} for n in range(6)})
+    approve()
+    assert sorted(network.workflow.stages.values_list("rank", flat=True)) == [2, 3, 4, 5, 6, 7]
+
+
+def test_two_that_would_end_at_the_same_place_are_refused_in_words(as_root, network, approve):
+    edited(as_root, network, stages={4: {"rank": 9}})
+    Stage.objects.filter(code="voided").update(rank=9)
+    with pytest.raises(rows.DoesNotFit, match="Stage with this Workflow and Rank already exists"):
+        approve()
+
+
+def test_a_clock_must_run_forward_within_its_workflow(as_root, network):
+    start, stop = network.stages["posted"].pk, network.stages["sent"].pk
+    response = edited(as_root, network, clocks={0: {"start_stage": start, "stop_stage": stop}})
+    assertContains(response, "must stop at a later stage")
+    foreign = Stage.objects.create(
+        workflow=net.Workflow.objects.create(
+            code="other", number="W99", name="Other", short_name="x", owner_role="x", position=2
+        ),
+        rank=30, code="foreign", name="Foreign", phase="sent",
+    )  # fmt: skip
+    response = edited(as_root, network, clocks={0: {"stop_stage": foreign.pk}})
+    assertContains(response, "not one of the available choices")
+    assert not ChangeProposal.objects.exists()
 
 
 def test_a_workflow_offers_its_own_stages_to_its_clocks(as_root, network):
@@ -246,6 +329,17 @@ def test_hours_changed_and_removed_are_one_proposal(as_root, network, approve):
     assert not type(second).objects.filter(pk=second.pk).exists()
 
 
+def test_hours_of_two_days_change_places(as_root, network, approve):
+    page, data, _ = picnic(network)
+    data |= {"hours-0-weekday": 1, "hours-1-weekday": 0}
+    assert as_root.post(page, data).status_code == 302
+    first, second = list(network.office_hours.hours.all())[:2]
+    approve()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.weekday, second.weekday) == (1, 0)
+
+
 def place(network, **more) -> dict:
     return {
         "name": "Hospital", "short_name": "Hospital", "kind": "hospital",
@@ -275,6 +369,19 @@ def test_a_name_is_corrected_alone(as_root, network):
     assert not ChangeProposal.objects.exists()
 
 
+def test_a_name_that_is_corrected_takes_nothing_else_along(as_root, network):
+    """What was approved between reading and writing the row stays."""
+    calendar = network.office_hours
+    hours = inline("hours", [], 0) | inline("holidays", [], 0)
+    with CaptureQueriesContext(connection) as sent:
+        as_root.post(f"/admin/catalog/businesscalendar/{calendar.pk}/change/",
+                     {"name": "Weekdays", "why": "Clearer"} | hours)  # fmt: skip
+    updates = [q["sql"] for q in sent if q["sql"].startswith('UPDATE "catalog_businesscalendar"')]
+    assert BusinessCalendar.objects.get().name == "Weekdays"
+    assert len(updates) == 1
+    assert '"code"' not in updates[0]
+
+
 def test_what_was_changed_meanwhile_is_not_changed_over(as_root, network, approve):
     as_root.post(f"/admin/catalog/facility/{network.hospital.pk}/change/",
                  place(network, time_zone="America/Phoenix"))  # fmt: skip
@@ -299,7 +406,16 @@ def test_what_decides_is_not_deleted(as_root, network, name):
     assert as_root.post(page, {"post": "yes"}).status_code == 403
 
 
-def test_a_time_zone_that_is_none_is_explained(as_root, network):
+def test_a_facility_does_not_go_below_itself(as_root, network):
     page = f"/admin/catalog/facility/{network.hospital.pk}/change/"
-    response = as_root.post(page, place(network, time_zone="Chicago"))
+    below = Facility.objects.get(code="HOSPITAL-ED")
+    response = as_root.post(page, place(network, parent=below.pk))
+    assertContains(response, "A facility cannot stand below itself.")
+    assert not ChangeProposal.objects.exists()
+
+
+@pytest.mark.parametrize("zone", ["Chicago", "EST", "localtime"])
+def test_a_time_zone_that_is_none_is_explained(as_root, network, zone):
+    page = f"/admin/catalog/facility/{network.hospital.pk}/change/"
+    response = as_root.post(page, place(network, time_zone=zone))
     assert "not an IANA time zone" in response.content.decode()

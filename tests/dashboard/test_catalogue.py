@@ -14,7 +14,7 @@ from apps.accounts.models import AuditEvent, User
 from apps.accounts.services import access, people
 from apps.accounts.services.access import Access
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
-from apps.catalog.services import proposals
+from apps.catalog.services import proposals, rows
 from apps.dashboard import deciding
 from apps.scorecards.preview import preview_target
 from apps.telemetry.models import Quarantine
@@ -323,12 +323,12 @@ def test_who_sees_a_part_is_told_the_same_of_a_name_that_is_taken_elsewhere(
 
 def test_who_sees_a_part_does_not_read_the_whole_of_a_move(as_ivo, ivo, person, network):
     north = network.facilities[0]
-    row = {"what": "facility North", "was": {"parent": 1}, "becomes": {"parent": 2},
-           "said": [["parent", "A region elsewhere", "Another"]]}  # fmt: skip
+    north.short_name = "Moved elsewhere"
+    row = rows.changed(north, "short_name")
     proposal = proposals.propose_rows([row], about="North", facility=north, why="Moved", by=ivo)
     noor = person("noor", "integration_lead", north)
     path = f"/catalogue/changes/{proposal.pk}/"
-    assertContains(as_ivo.get(path), "A region elsewhere")
+    assertContains(as_ivo.get(path), "Moved elsewhere")
     assertNotContains(signed_in(noor).get(path), "elsewhere")
 
 

@@ -10,25 +10,60 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_to_administer, sees_everything
-from apps.accounts.admin.scope import InScope
-from apps.accounts.admin.two import TakesTwo
+from apps.accounts.access import facilities_to_administer
+from apps.accounts.admin.scope import InScope, sees_all
+from apps.accounts.admin.two import ByWhoSeesAll, OfTheNetwork, TakesTwo
 from apps.catalog.admin.calendars import BusinessCalendarAdmin
 from apps.catalog.admin.places import FacilityAdmin, FacilityAliasAdmin
+from apps.catalog.admin.systems import InterfaceAdmin, SystemAdmin, TeamAdmin
 from apps.catalog.admin.targets import SlaTargetAdmin
 from apps.catalog.admin.workflows import WorkflowAdmin
-from apps.catalog.models import BusinessCalendar, Facility, FacilityAlias, SlaTarget, Workflow
+from apps.catalog.models import (
+    BusinessCalendar,
+    Facility,
+    FacilityAlias,
+    Interface,
+    SlaTarget,
+    System,
+    Team,
+    Workflow,
+)
 
 admin.site.unregister([BusinessCalendar, Facility, FacilityAlias, SlaTarget, Workflow])
+admin.site.unregister([Interface, System, Team])
+
+
+@admin.register(System)
+class SystemOfNetworkAdmin(ByWhoSeesAll, SystemAdmin):
+    """Senders, lanes and names refer to it everywhere."""
+
+
+@admin.register(Interface)
+class InterfaceOfNetworkAdmin(ByWhoSeesAll, InterfaceAdmin):
+    """It carries the messages of every facility."""
+
+
+@admin.register(Team)
+class TeamOfNetworkAdmin(TeamAdmin):
+    """Its people change with who works there; what it is called, by who sees the whole network."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and sees_all(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and sees_all(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Team | None = None) -> Any:
+        return [] if sees_all(request) else ["code", "name"]
 
 
 @admin.register(BusinessCalendar)
-class BusinessCalendarByTwoAdmin(TakesTwo, BusinessCalendarAdmin):
+class BusinessCalendarByTwoAdmin(OfTheNetwork, BusinessCalendarAdmin):
     free = frozenset(["name"])
 
 
 @admin.register(Workflow)
-class WorkflowByTwoAdmin(TakesTwo, WorkflowAdmin):
+class WorkflowByTwoAdmin(OfTheNetwork, WorkflowAdmin):
     free = frozenset(["name", "short_name"])
 
 
@@ -38,8 +73,7 @@ class FacilityInScopeAdmin(InScope, TakesTwo, FacilityAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Codes are one list of the whole network: "taken" would tell what lies elsewhere."""
-        may = super().has_add_permission(request)
-        return may and sees_everything(request.user)
+        return super().has_add_permission(request) and sees_all(request)
 
     def within(self, found: QuerySet[Any], facilities: Sequence[int]) -> QuerySet[Any]:
         return found.filter(pk__in=facilities)

@@ -4,16 +4,18 @@ Hours, stages, clocks and the tree decide what is in time and who sees it. Whoev
 proposes: what was typed is kept as it is, and happens when somebody else approves it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from apps.accounts.acts import Act
+from apps.accounts.admin.scope import sees_all
 from apps.accounts.services import audit
 from apps.catalog.models import ChangeProposal, Facility
 from apps.catalog.services import rows
@@ -29,6 +31,13 @@ class WithReason(forms.ModelForm):
         widget=forms.TextInput({"class": "vTextField"}),
         help_text="Saving proposes the change. Somebody else approves it, under Changes, by this.",
     )
+    # Why what was typed could never be approved.
+    refusal = ""
+
+    def clean(self) -> dict[str, Any] | None:
+        if self.refusal:
+            raise ValidationError(self.refusal)
+        return super().clean()
 
 
 class TakesTwo(admin.ModelAdmin):
@@ -37,11 +46,20 @@ class TakesTwo(admin.ModelAdmin):
     # What may be corrected alone: it decides nothing.
     free: frozenset[str] = frozenset()
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kw: Any) -> Any:
+        """What the catalogue refuses is shown again as it was typed, with the reason."""
+        try:
+            return super().changeform_view(request, *args, **kw)
+        except (rows.DoesNotFit, rows.ChangedMeanwhile) as refusal:
+            request.refusal = str(refusal)  # type: ignore[attr-defined]
+            return super().changeform_view(request, *args, **kw)
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
     ) -> Any:
         if self._proposes(request, obj):
-            kw["form"] = WithReason
+            refusal = getattr(request, "refusal", "")
+            kw["form"] = type("WithReason", (WithReason,), {"refusal": refusal})
         return super().get_form(request, obj, change=change, **kw)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -63,12 +81,14 @@ class TakesTwo(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        found = list(self._rows(form, formsets)) if change else []
+        free = self.free_for(request)
+        found = list(self._rows(form, formsets, free)) if change else []
         if found:
             request.proposal = self._propose(request, form, found)  # type: ignore[attr-defined]
             return
         if change:
-            super().save_model(request, form.instance, form, change)
+            # Only these: what was approved since the row was read stays.
+            form.instance.save(update_fields=free.intersection(form.changed_data))
         super().save_related(request, form, formsets, change)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -82,13 +102,17 @@ class TakesTwo(admin.ModelAdmin):
         messages.success(request, "Proposed. It holds once a second person has approved it.")
         return redirect("dashboard:proposal", proposal.pk)
 
+    def free_for(self, request: HttpRequest) -> frozenset[str]:
+        """What this person may correct alone."""
+        return self.free
+
     def _proposes(self, request: HttpRequest, obj: Any) -> bool:
         return obj is not None and self.has_change_permission(request, obj)
 
-    def _rows(self, form: Any, formsets: Any) -> Iterator[rows.Row]:
+    def _rows(self, form: Any, formsets: Any, free: Collection[str]) -> Iterator[rows.Row]:
         said = [name for name in form.changed_data if name != "why"]
         inner = [row for formset in formsets for row in rows_of(formset)]
-        if inner or not self.free.issuperset(said):
+        if inner or not set(said) <= set(free):
             if said:
                 yield rows.changed(form.instance, *said)
             yield from inner
@@ -104,6 +128,31 @@ class TakesTwo(admin.ModelAdmin):
         audit.record(request.user, Act.CHANGE_PROPOSED, on=f"proposal:{made.pk}",
                      facility=made.facility_id, facts=facts)  # fmt: skip
         return made
+
+
+class OfTheNetwork(TakesTwo):
+    """Rows that all facilities share: who sees a part of them adds and corrects none alone."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and sees_all(request)
+
+    def free_for(self, request: HttpRequest) -> frozenset[str]:
+        return super().free_for(request) if sees_all(request) else frozenset()
+
+
+class ByWhoSeesAll(OfTheNetwork):
+    """Such rows that decide nothing: who sees the whole network changes them alone."""
+
+    def free_for(self, request: HttpRequest) -> frozenset[str]:
+        every = frozenset(field.name for field in self.opts.concrete_fields)
+        return every if sees_all(request) else frozenset()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may = admin.ModelAdmin.has_delete_permission(self, request, obj)
+        return may and sees_all(request)
+
+    def _proposes(self, request: HttpRequest, obj: Any) -> bool:
+        return super()._proposes(request, obj) and not sees_all(request)
 
 
 def rows_of(formset: Any) -> Iterator[rows.Row]:

@@ -120,6 +120,8 @@ def _change_access(person: User, wanted: Access, *, by: User, why: str) -> Chang
         grant_facility(to=person, facility=place, by=by)
     for place in Facility.objects.filter(pk__in=change.closes):
         revoke_facility(of=person, facility=place, by=by)
+    if change.closes:
+        lapse_what_they_asked(person)
     return change
 
 
@@ -172,11 +174,10 @@ def lapse_what_they_asked(person: User) -> None:
     if not may_ask(person):
         for request in RoleRequest.objects.filter(requested_by=person, state=State.PENDING):
             _close_undecided(request, State.LAPSED)
-    if not may_propose(person):
-        for lapsed in proposals.lapse(by=person):
-            on = f"proposal:{lapsed.pk}"
-            facts = {"kind": lapsed.kind}
-            audit.record(None, Act.CHANGE_LAPSED, on=on, facility=lapsed.facility_id, facts=facts)
+    for lapsed in proposals.lapse(by=person):
+        on = f"proposal:{lapsed.pk}"
+        facts = {"kind": lapsed.kind}
+        audit.record(None, Act.CHANGE_LAPSED, on=on, facility=lapsed.facility_id, facts=facts)
 
 
 CLOSED_BY_ITSELF = {State.EXPIRED: Act.ROLE_EXPIRED, State.LAPSED: Act.ROLE_LAPSED}
@@ -195,11 +196,6 @@ def _close_undecided(request: RoleRequest, state: RoleRequest.State) -> bool:
 def may_ask(person: User) -> bool:
     """Whether somebody may ask for a role for others."""
     return person.is_active and person.has_perm("accounts.manage_people")
-
-
-def may_propose(person: User) -> bool:
-    """Whether somebody may propose a change of the catalogue."""
-    return person.is_active and person.has_perm("accounts.propose_changes")
 
 
 def locked(person: User) -> User:

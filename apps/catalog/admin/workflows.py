@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey
 from django.http import HttpRequest
 
@@ -49,23 +48,10 @@ class StageInline(admin.TabularInline):
     fields = STAGE_FIELDS
 
 
-class ClockForm(forms.ModelForm):
-    """A clock runs forward, between stages of its own workflow."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        start, stop = cleaned.get("start_stage"), cleaned.get("stop_stage")
-        if start and stop:
-            if start.workflow_id != stop.workflow_id:
-                raise ValidationError("Both stages must belong to the same workflow.")
-            if start.rank >= stop.rank:
-                raise ValidationError("The clock must stop at a later stage than it starts.")
-        return cleaned
-
-
 class ClockInline(admin.TabularInline):
+    """Whether a clock runs forward is judged with its stages (services.rows), as they become."""
+
     model = Clock
-    form = ClockForm
     extra = 0
     max_num = len(Clock.Kind)
     fields = ["kind", "name", "start_stage", "stop_stage", "measure"]

@@ -42,7 +42,9 @@ class CalendarHours(models.Model):
         ordering = ["calendar", "weekday", "opens"]
         constraints = [
             models.UniqueConstraint(
-                fields=["calendar", "weekday", "opens"], name="calendarhours_once"
+                fields=["calendar", "weekday", "opens"],
+                name="calendarhours_once",
+                deferrable=models.Deferrable.IMMEDIATE,
             ),
             models.CheckConstraint(
                 condition=Q(closes__gt=F("opens")) | Q(closes="00:00"),
@@ -69,7 +71,11 @@ class CalendarHoliday(models.Model):
         verbose_name = "holiday"
         ordering = ["calendar", "date"]
         constraints = [
-            models.UniqueConstraint(fields=["calendar", "date"], name="calendarholiday_once")
+            models.UniqueConstraint(
+                fields=["calendar", "date"],
+                name="calendarholiday_once",
+                deferrable=models.Deferrable.IMMEDIATE,
+            )
         ]
 
     def __str__(self) -> str:

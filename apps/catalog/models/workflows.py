@@ -80,8 +80,17 @@ class Stage(models.Model):
     class Meta:
         ordering = ["workflow", "rank"]
         constraints = [
-            models.UniqueConstraint(fields=["workflow", "rank"], name="stage_rank_once"),
-            models.UniqueConstraint(fields=["workflow", "code"], name="stage_code_once"),
+            # Two stages may change places in one transaction (services.rows).
+            models.UniqueConstraint(
+                fields=["workflow", "rank"],
+                name="stage_rank_once",
+                deferrable=models.Deferrable.IMMEDIATE,
+            ),
+            models.UniqueConstraint(
+                fields=["workflow", "code"],
+                name="stage_code_once",
+                deferrable=models.Deferrable.IMMEDIATE,
+            ),
             # What the clocks' composite foreign keys point at (sql/rules.sql).
             models.UniqueConstraint(fields=["id", "workflow"], name="stage_of_workflow"),
             models.CheckConstraint(condition=Q(rank__range=(1, 30)), name="stage_rank_range"),
@@ -119,7 +128,11 @@ class Clock(models.Model):
     class Meta:
         ordering = ["workflow", "-kind"]
         constraints = [
-            models.UniqueConstraint(fields=["workflow", "kind"], name="clock_once"),
+            models.UniqueConstraint(
+                fields=["workflow", "kind"],
+                name="clock_once",
+                deferrable=models.Deferrable.IMMEDIATE,
+            ),
             models.CheckConstraint(
                 condition=~Q(start_stage=F("stop_stage")), name="clock_stages_differ"
             ),
@@ -127,6 +140,11 @@ class Clock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow.short_name}: {self.name}"
+
+    @property
+    def runs_forward(self) -> bool:
+        """Whether it stops further along than it starts."""
+        return self.start_stage.rank < self.stop_stage.rank
 
 
 class Period(Func):

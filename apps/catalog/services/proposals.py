@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from apps.catalog.models import ChangeProposal, Clock, Facility, FacilityAlias, System
 from apps.catalog.services.refusals import constraint_of
-from apps.catalog.services.rows import Row, apply_rows
+from apps.catalog.services.rows import Row, apply_rows, try_rows
 from apps.catalog.services.targets import TargetChange, change_target
 
 LIVES_FOR = timedelta(days=14)
@@ -92,6 +92,7 @@ def propose_rows(
     rows: Sequence[Row], *, about: str, facility: Facility | None, why: str, by: Any
 ) -> ChangeProposal:
     """Ask for rows of the catalogue to be changed, added or removed together."""
+    try_rows(rows)
     return ChangeProposal.objects.create(
         kind=ChangeProposal.Kind.ROWS,
         facility=facility,
@@ -139,14 +140,25 @@ def withdraw(proposal: ChangeProposal, *, by: Any) -> None:
 def author_stands(proposal: ChangeProposal) -> bool:
     """Whether who proposed it could propose it today."""
     author = proposal.proposed_by
-    return bool(author.is_active and author.has_perm("accounts.propose_changes"))
+    may = author.is_active and author.has_perm("accounts.propose_changes")
+    return bool(may and _reaches(author, proposal.facility_id))
+
+
+def _reaches(author: Any, place: int | None) -> bool:
+    """Whether a facility is still theirs: granted itself, or with one above it."""
+    if place is None or author.has_perm("accounts.administer_network"):
+        return True
+    found = Facility.objects.get(pk=place)
+    line = Facility.objects.filter(pk__in=[*found.ancestor_ids, place])
+    return any(author.has_perm("catalog.view_facility", one) for one in line)
 
 
 def lapse(*, by: Any) -> list[ChangeProposal]:
-    """End what somebody proposed and nobody decided; which those were."""
+    """End what somebody proposed, nobody decided, and they do not stand for any more; which."""
     waiting = ChangeProposal.objects.filter(proposed_by=by, state=ChangeProposal.State.PROPOSED)
     ended = {"state": ChangeProposal.State.LAPSED, "decided_at": Now()}
-    return [one for one in waiting if waiting.filter(pk=one.pk).update(**ended)]
+    orphans = [one for one in waiting.select_related("proposed_by") if not author_stands(one)]
+    return [one for one in orphans if waiting.filter(pk=one.pk).update(**ended)]
 
 
 def _decide(proposal: ChangeProposal, state: ChangeProposal.State, by: Any, note: str) -> None:

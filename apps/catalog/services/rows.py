@@ -1,23 +1,37 @@
 """Changes of rows as a document that waits: what a row was, what it becomes; and making it so.
 
 Written when somebody proposes, applied when somebody else approves, and only to rows that still are
-what they were then.
+what they were then. What it leaves is judged once all is written, so that two rows may change
+places: when it is proposed, by doing and undoing it, and when it is approved.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
 from django.core import serializers
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import DataError, IntegrityError, models, transaction
 
+from apps.catalog.models import Clock, Stage
+from apps.catalog.services.refusals import words_of
 from apps.catalog.services.spans import refresh_spans
+from apps.core.db import execute
 
 Row = dict[str, Any]
 # Triggers keep these.
 DERIVED = {"path"}
+
+# What is unique among the rows of one form may be so only once all of them are written.
+JUDGE_LATER = """
+SET CONSTRAINTS stage_rank_once, stage_code_once, clock_once, calendarhours_once,
+                calendarholiday_once DEFERRED
+"""
+JUDGE_NOW = JUDGE_LATER.replace("DEFERRED", "IMMEDIATE")
+# Also what would be judged at the end of the transaction; undoing the trial takes this back.
+JUDGE_ALL = "SET CONSTRAINTS ALL IMMEDIATE"
 
 
 class ChangedMeanwhile(Exception):
@@ -34,6 +48,8 @@ def changed(row: models.Model, *fields: str) -> Row:
     was, becomes = _values(before), _values(row)
     names = [name for name in becomes if was[name] != becomes[name] and name in (fields or becomes)]
     said = [_said(before, row, name) for name in names]
+    if isinstance(row, Stage) and "rank" in names:
+        said += _ends_moved(before, row)
     return _row(before, _only(names, was), _only(names, becomes), said)
 
 
@@ -49,26 +65,76 @@ def removed(row: models.Model) -> Row:
 
 @transaction.atomic
 def apply_rows(rows: Sequence[Row]) -> None:
-    """All of it or nothing: removed first, so that what comes may take its place."""
-    try:
-        for row in sorted(rows, key=lambda row: row["becomes"] is not None):
-            _apply(row)
-    except (ValidationError, IntegrityError) as error:
-        raise DoesNotFit(str(error)) from error
+    """All of it or nothing."""
+    _write(rows)
     refresh_spans()
 
 
-def _apply(row: Row) -> None:
+def try_rows(rows: Sequence[Row]) -> None:
+    """Refuse now what could not be approved: it is done, judged and undone."""
+    with transaction.atomic():
+        _write(rows)
+        with _in_words("The change"):
+            execute(JUDGE_ALL)
+        transaction.set_rollback(True)
+
+
+def _write(rows: Sequence[Row]) -> None:
+    """Removed last and backwards: until then something else in the change may refer to it."""
+    execute(JUDGE_LATER)
+    found = [(row, _found(row)) for row in rows]
+    stays = [(row, one) for row, one in found if row["becomes"] is not None]
+    goes = [(row, one) for row, one in reversed(found) if row["becomes"] is None]
+    for row, one in stays:
+        with _in_words(row["what"]):
+            _save(one, row["becomes"])
+    for row, one in goes:
+        with _in_words(row["what"]):
+            one.delete()
+    _judge(stays)
+    _judge_clocks({one.workflow_id for _, one in found if isinstance(one, Stage | Clock)})
+
+
+def _save(row: models.Model, becomes: Row) -> None:
+    for name, value in becomes.items():
+        field = row._meta.get_field(name)
+        setattr(row, field.attname, field.to_python(value))  # type: ignore[union-attr]
+    row.clean_fields(exclude=DERIVED)
+    row.validate_unique(exclude=DERIVED)
+    row.save()
+
+
+def _judge(written: Iterable[tuple[Row, models.Model]]) -> None:
+    """Each row by its own rules, now that the others are what they become."""
+    for row, one in written:
+        with _in_words(row["what"]):
+            one.full_clean(exclude=DERIVED)
+    with _in_words("The change"):
+        execute(JUDGE_NOW)
+
+
+def _judge_clocks(workflows: set[int]) -> None:
+    """Also those that nobody touched: a stage that moves takes their ends along."""
+    ends = ("workflow", "start_stage", "stop_stage")
+    for clock in Clock.objects.filter(workflow__in=workflows).select_related(*ends):
+        if not clock.runs_forward:
+            raise DoesNotFit(
+                f"clock {clock}: it would start at stage {clock.start_stage} and stop at stage"
+                f" {clock.stop_stage}. A clock must stop at a later stage than it starts."
+            )
+
+
+@contextmanager
+def _in_words(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValidationError, IntegrityError, DataError) as error:
+        raise DoesNotFit(f"{what}: {words_of(error)}") from error
+
+
+def _found(row: Row) -> Any:
     model = apps.get_model("catalog", row["model"])
-    found = model() if row["id"] is None else _as_it_was(model, row)
-    if row["becomes"] is None:
-        found.delete()
-        return
-    for name, value in row["becomes"].items():
-        field = model._meta.get_field(name)
-        setattr(found, field.attname, field.to_python(value))
-    found.full_clean(exclude=DERIVED)
-    found.save()
+    return model() if row["id"] is None else _as_it_was(model, row)
 
 
 def _as_it_was(model: type[models.Model], row: Row) -> Any:
@@ -76,7 +142,7 @@ def _as_it_was(model: type[models.Model], row: Row) -> Any:
     found = model._default_manager.select_for_update().filter(pk=row["id"]).first()
     now = _values(found) if found else {}
     if found is None or any(now[name] != value for name, value in row["was"].items()):
-        raise ChangedMeanwhile
+        raise ChangedMeanwhile(f"{row['what']}: somebody changed it meanwhile. Look again.")
     return found
 
 
@@ -105,6 +171,15 @@ def _said(before: models.Model | None, after: models.Model, name: str) -> list[s
     """A field by name, with its old and its new value in words."""
     label = str(after._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
     return [label, _shown(before, name) if before else "", _shown(after, name)]
+
+
+def _ends_moved(before: models.Model | None, after: Stage) -> Iterator[list[str]]:
+    """The clocks that start or stop at a stage go where it goes."""
+    was, becomes = str(before), str(after)
+    for clock in after.starts_clocks.all():
+        yield [f"start of the clock “{clock.name}”", was, becomes]
+    for clock in after.stops_clocks.all():
+        yield [f"stop of the clock “{clock.name}”", was, becomes]
 
 
 def _shown(row: models.Model, name: str) -> str:

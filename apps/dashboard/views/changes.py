@@ -176,7 +176,7 @@ REFUSED = {
     proposals.StartHasPassed: "The start it asks for has passed. Refuse it, and propose it anew.",
     proposals.NameTaken: "The name has been given to a facility meanwhile.",
     rows.ChangedMeanwhile: "A row was changed since. Refuse it, and propose it anew.",
-    rows.DoesNotFit: "The catalogue does not allow it as it stands now. Refuse it.",
+    rows.DoesNotFit: "Refuse it, for the catalogue does not allow it as it stands now:",
     ChangeRewritesHistory: "It would begin in the past. Refuse it, and propose it anew.",
     ChangeOverlaps: "Somebody changed this target at the same moment. Look again.",
 }
@@ -190,7 +190,8 @@ def _decide(request: HttpRequest, found: ChangeProposal, said: dict[str, Any]) -
             act(found, by=_me(request), note=said["note"])
             _note(request, Act.CHANGE_APPROVED if is_yes else Act.CHANGE_REFUSED, found)
     except tuple(REFUSED) as error:
-        messages.error(request, REFUSED[type(error)])
+        reason = str(error) if isinstance(error, rows.DoesNotFit) else ""
+        messages.error(request, f"{REFUSED[type(error)]} {reason}".strip())
     else:
         messages.success(request, "Approved." if is_yes else "Refused. Nothing was changed.")
 
