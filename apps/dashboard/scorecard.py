@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -111,7 +112,7 @@ def scorecard(subject: Subject) -> Scorecard:
         _tiles(subject, found, said),
         said,
         charts(subject, found.days, whole, said),
-        _pyramid(found.ages, subject, said),
+        _pyramid(found.ages, subject, said, whole.overdue),
         _sorted(_rows(subject, found), subject.sort),
         tone_of(whole.due, whole.bad, said.objective),
         said.objective,
@@ -232,8 +233,10 @@ def _open_tile(subject: Subject, whole: Card) -> Tile:
     return _tile(subject, "open", "Backlog", whole.open, foot=foot)
 
 
-def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence) -> Pyramid:
+def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence, overdue: int) -> Pyramid:
     by_step = {one.step: one for one in found}
+    numbers = [by_step[step].number if step in by_step else 0 for step in range(len(AGES))]
+    fills = _fills(numbers, said.limit, overdue)
     steps = []
     for number, part in enumerate(AGES):
         of = by_step.get(number, Age(number, 0, 0))
@@ -245,7 +248,7 @@ def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence) -> Pyramid:
                 of.number,
                 subject.figure(wording.brief_money(of.amount), f"amount-{part.code}"),
                 of.amount,
-                _fill(number, said.limit),
+                fills[number],
             )
         )
     limit = wording.duration(said.limit) if said.limit else ""
@@ -253,10 +256,15 @@ def _pyramid(found: Sequence[Age], subject: Subject, said: Sentence) -> Pyramid:
     return Pyramid(steps[::-1], most[1], most[0], limit)
 
 
-def _fill(step: int, limit: timedelta | None) -> str:
-    """Colour says late: where no one limit is drawn, and within it, a step stays grey."""
-    is_late = limit is not None and timedelta(hours=SINCE[step]) >= limit
-    return FILLS[step] if is_late else "f-mute"
+def _fills(numbers: Sequence[int], limit: timedelta | None, overdue: int) -> list[str]:
+    """Colour says late: an age beyond the limit. Where a clock stops before the work ends, most of
+    what is older is in time and waits for something else, so then all of it stays grey."""
+    beyond = [limit is not None and timedelta(hours=since) >= limit for since in SINCE]
+    are_late = sum(compress(numbers, beyond)) <= overdue
+    return [
+        css if are_late and is_beyond else "f-mute"
+        for css, is_beyond in zip(FILLS, beyond, strict=True)
+    ]
 
 
 def _rows(subject: Subject, found: _Read) -> list[Row]:

@@ -10,7 +10,7 @@ from apps.catalog.models import SlaTarget
 from apps.catalog.snapshot import forget_snapshot
 from apps.core.db import execute
 from apps.dashboard import wording
-from apps.dashboard.scorecard import _fill
+from apps.dashboard.scorecard import _fills
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
@@ -119,7 +119,11 @@ def test_only_ages_beyond_the_limit_are_coloured(as_bea, happened):
 )
 def test_a_step_is_late_where_all_of_it_is(hours, grey):
     limit = None if hours is None else timedelta(hours=hours)
-    assert [_fill(step, limit) for step in range(5)].count("f-mute") == grey
+    assert _fills([1, 1, 1, 1, 1], limit, overdue=5).count("f-mute") == grey
+
+
+def test_work_whose_clock_stopped_in_time_is_not_coloured_for_its_age():
+    assert set(_fills([0, 9, 0, 0, 0], timedelta(hours=1), overdue=4)) == {"f-mute"}
 
 
 @pytest.mark.parametrize(
