@@ -318,11 +318,11 @@ GET  admin:app_list                own  302 302 200 200 302 302 200 200 302  302
 # the south where a row lies anywhere. Everybody else is sent to sign in.
 ADMIN_TABLE = """
                           IE               IL               CA               AD
-catalog.businesscalendar  200 403 200 -    200 200 200 -    200 403 200 -    200 403 200 -
-catalog.system            200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
-catalog.interface         200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
-catalog.team              200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
-catalog.workflow          200 200 200 -    200 200 200 -    200 403 200 -    200 403 200 -
+catalog.businesscalendar  200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
+catalog.system            200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
+catalog.interface         200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
+catalog.team              200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
+catalog.workflow          200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
 catalog.clock             200 403 200 -    200 403 200 -    200 403 200 -    200 403 200 -
 catalog.facility          200 403 200 404  200 403 200 404  200 403 200 404  200 403 200 200
 catalog.facilityalias     200 403 200 404  200 403 200 404  200 403 200 404  200 403 200 200
