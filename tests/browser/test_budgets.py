@@ -121,22 +121,15 @@ def place(network: Any) -> Place:
     return found
 
 
-def faults_of(read: Callable[..., Any], name: str, who: str, path: str) -> list[str]:
-    reader = read(User.objects.get(username=who))
-    found = visit(reader.context.new_page(), name, reader.base + path).faults()
-    reader.check()
-    reader.context.close()
-    return found
-
-
 def test_every_page_stays_within_its_budgets(place: Place, read: Callable[..., Any]):
-    """What is over is looked at again: on a busy machine a font may come after the first paint."""
     faults = []
     for name, who in pages():
         path, client = place.paths(name, "own"), place.browser(who, anew=False)
-        is_page = "text/html" in client.get(path).headers["Content-Type"]
-        if is_page and faults_of(read, name, who, path):
-            faults += faults_of(read, name, who, path)
+        if "text/html" in client.get(path).headers["Content-Type"]:
+            reader = read(User.objects.get(username=who))
+            faults += visit(reader.context.new_page(), name, reader.base + path).faults()
+            reader.check()
+            reader.context.close()
     assert faults == [], "; ".join(faults)
 
 
