@@ -6,6 +6,13 @@ from apps.catalog.models.calendars import (
     CalendarHours,
     CalendarSpan,
 )
+from apps.catalog.models.exceptions import (
+    ErrorClass,
+    ErrorSignal,
+    ExceptionKind,
+    Playbook,
+    Severity,
+)
 from apps.catalog.models.places import Facility, FacilityAlias
 from apps.catalog.models.proposals import ChangeProposal
 from apps.catalog.models.records import CatalogVersion, SeedRecord
@@ -20,10 +27,15 @@ __all__ = [
     "CatalogVersion",
     "ChangeProposal",
     "Clock",
+    "ErrorClass",
+    "ErrorSignal",
+    "ExceptionKind",
     "Facility",
     "FacilityAlias",
     "Interface",
+    "Playbook",
     "SeedRecord",
+    "Severity",
     "SlaTarget",
     "Stage",
     "System",

@@ -5,8 +5,7 @@ updated only while it still is as the seed left it; an edited one is kept and re
 one is not brought back. A second run writes nothing.
 """
 
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -16,16 +15,15 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 
 from apps.catalog import models as catalog
-from apps.catalog.models import SeedRecord, SlaTarget
+from apps.catalog.models import Playbook, SeedRecord, SlaTarget
 from apps.catalog.services.refusals import constraint_of
+from apps.catalog.services.seed_files import SEED, Row, load_rows, without
 from apps.catalog.services.spans import refresh_spans
 from apps.core.db import fetch_value
 
-SEED = Path(__file__).parent.parent / "seed"
 # Before any telemetry that can still arrive, so that back-filled history has targets, too.
 TARGETS_FROM = datetime(2024, 1, 1, tzinfo=UTC)
-
-Row = dict[str, Any]
+FIRST = "As the product came."
 
 
 class SeedRefersToNothing(Exception):
@@ -67,6 +65,13 @@ KINDS = (
         catalog.Clock,
         ("workflow", "kind"),
         {"workflow": "workflow", "start_stage": "stage", "stop_stage": "stage"},
+    ),
+    Kind("exception", catalog.ExceptionKind, ("code",)),
+    Kind(
+        "signal",
+        catalog.ErrorSignal,
+        ("standard", "code", "location", "workflow", "target"),
+        {"kind": "exception", "workflow": "workflow"},
     ),
     Kind(
         "interface",
@@ -113,6 +118,7 @@ def seed(*, directory: Path = SEED) -> SeedReport:
     for kind in KINDS:
         seed_kind(kind, rows[kind.name], run)
     seed_targets(targets, run)
+    seed_playbooks(rows["playbook"], run)
     store_records(run)
     run.report.spans = refresh_spans()
     return run.report
@@ -283,95 +289,19 @@ def create_target(target: Row, clock_id: int, facility_id: int | None) -> None:
         new.save()
 
 
-# -- data files --------------------------------------------------------------------------------
+# -- playbooks ---------------------------------------------------------------------------------
 
 
-def load_rows(directory: Path) -> tuple[dict[str, list[Row]], list[Row]]:
-    """Every row of the data files by kind, and the targets, most particular first."""
-    files = {path.stem: tomllib.loads(path.read_text()) for path in directory.glob("*.toml")}
-    places = files["facilities"]["facility"]
-    workflows = files["workflows"]["workflow"]
-    rows = {
-        **{name: files["systems"][name] for name in ("system", "team", "interface")},
-        "calendar": files["calendars"]["calendar"],
-        "hours": list(hours_rows(files["calendars"]["hours"])),
-        "holiday": files["calendars"]["holiday"],
-        "facility": [without(place, "aliases") for place in places],
-        "alias": list(alias_rows(places)),
-        "workflow": list(workflow_rows(workflows)),
-        "stage": list(stage_rows(workflows)),
-        "clock": list(clock_rows(workflows)),
-    }
-    targets = list(target_rows(workflows, places))
-    return rows, sorted(targets, key=lambda row: row["facility"] is None)
-
-
-def hours_rows(groups: Sequence[Row]) -> Iterator[Row]:
-    for group in groups:
-        for weekday in group["weekdays"]:
-            yield {**without(group, "weekdays"), "weekday": weekday}
-
-
-def alias_rows(places: Sequence[Row]) -> Iterator[Row]:
-    for place in places:
-        for system, alias in place.get("aliases", {}).items():
-            yield {"system": system, "alias": alias, "facility": place["code"]}
-
-
-def workflow_rows(workflows: Sequence[Row]) -> Iterator[Row]:
-    for position, workflow in enumerate(workflows, start=1):
-        fields = without(workflow, "stages", "integration", "business")
-        yield {**fields, "position": position}
-
-
-def stage_rows(workflows: Sequence[Row]) -> Iterator[Row]:
-    for workflow in workflows:
-        for rank, stage in enumerate(workflow["stages"], start=1):
-            yield {
-                **without(stage, "ends"),
-                "workflow": workflow["code"],
-                "rank": rank,
-                "terminal_outcome": stage.get("ends", ""),
-            }
-
-
-def clock_rows(workflows: Sequence[Row]) -> Iterator[Row]:
-    for code, kind, clock in clocks(workflows):
-        yield {
-            "workflow": code,
-            "kind": kind,
-            "name": clock["name"],
-            "start_stage": f"{code}/{clock['start']}",
-            "stop_stage": f"{code}/{clock['stop']}",
-            "measure": clock["measure"],
-        }
-
-
-def target_rows(workflows: Sequence[Row], places: Sequence[Row]) -> Iterator[Row]:
-    for code, kind, clock in clocks(workflows):
-        yield target_row(f"{code}/{kind}", None, clock)
-        for override in clock.get("overrides", []):
-            for place in places:
-                if place["kind"] == override["kind"]:
-                    yield target_row(f"{code}/{kind}", place["code"], override)
-
-
-def target_row(clock: str, facility: str | None, source: Row) -> Row:
-    return {
-        "clock": clock,
-        "facility": facility,
-        "threshold_seconds": source["threshold"],
-        "objective": source["objective"],
-        "why": source["why"],
-    }
-
-
-def clocks(workflows: Sequence[Row]) -> Iterator[tuple[str, str, Row]]:
-    for workflow in workflows:
-        for kind in ("integration", "business"):
-            if kind in workflow:
-                yield workflow["code"], kind, workflow[kind]
-
-
-def without(row: Row, *names: str) -> Row:
-    return {name: value for name, value in row.items() if name not in names}
+def seed_playbooks(playbooks: Sequence[Row], run: Seeding) -> None:
+    """First versions only, as of targets."""
+    known = set(Playbook.objects.values_list("kind", flat=True))
+    for row in playbooks:
+        kind = run.ids["exception"].get(row["kind"])
+        if ("playbook", row["kind"]) in run.written or kind is None:
+            continue
+        if kind not in known:
+            told = {**without(row, "kind", "owner"), "effective_from": TARGETS_FROM, "why": FIRST}
+            owner = run.ids["team"][row["owner"]]
+            Playbook.objects.create(kind_id=kind, owner_id=owner, **told)
+            run.report.created += 1
+        remember("playbook", row["kind"], row, run)
