@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.telemetry",
     "apps.scorecards",
+    "apps.triage",
     "apps.pipeline",
     "apps.dashboard",
     "apps.demo",

@@ -15,8 +15,9 @@ MAY_USE: dict[str, set[str]] = {
     "accounts": {"core", "catalog"},
     "telemetry": {"core", "catalog", "accounts"},
     "scorecards": {"core", "catalog", "accounts", "telemetry"},
-    "pipeline": {"core", "catalog", "accounts", "telemetry", "scorecards"},
-    "dashboard": {"core", "catalog", "accounts", "telemetry", "scorecards", "pipeline"},
+    "triage": {"core", "catalog", "accounts", "telemetry"},
+    "pipeline": {"core", "catalog", "accounts", "telemetry", "scorecards", "triage"},
+    "dashboard": {"core", "catalog", "accounts", "telemetry", "scorecards", "triage", "pipeline"},
     # Speaks to the product over HTTP alone, as a hospital's own systems would.
     "demo": {"core"},
 }

@@ -1,8 +1,8 @@
 """The conveyor: claim, fold, roll up, mark, in one transaction; and the sweep, which time drives.
 
-Order inside a fold: 1 telemetry (events, transactions), 2 scorecards (deltas),
-    then the journal row is
-closed. A crash at any instant rolls all of it back, and the row is claimed again.
+Order inside a fold: 1 telemetry (events, transactions), 2 scorecards (deltas), 3 triage (cases),
+then the journal row is closed. A crash at any instant rolls all of it back, and the row is claimed
+again.
 """
 
 import logging
@@ -27,6 +27,7 @@ from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
+from apps.triage.fold import record_cases
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ def _fold_claim(only: UUID | None, events: int) -> int:
     refused = _fold_rows(claimed)
     taken = sum(row.events for row in claimed)
     scorecards.record_changes(taken)
+    record_cases(taken)
     _close(claimed, refused)
     return taken
 
@@ -179,6 +181,7 @@ def _mark_some(mark: Callable[..., int]) -> int:
     marked = mark(rows=MARKED_AT_ONCE)
     if marked:
         scorecards.record_changes(marked)
+        record_cases(marked)
     return marked
 
 

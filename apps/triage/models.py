@@ -1,0 +1,162 @@
+"""What a person works: cases, the causes they share, and everything that happened to them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from apps.catalog.models import ErrorClass
+
+
+class Status(models.TextChoices):
+    """Where a case stands. All but the last three are open."""
+
+    OPEN = "open", "Open"
+    IN_PROGRESS = "in_progress", "In progress"
+    PENDING = "pending", "Pending"
+    REPLAYING = "replaying", "Replaying"
+    VERIFYING = "verifying", "Verifying"
+    RESOLVED = "resolved", "Resolved"
+    DISMISSED = "dismissed", "Dismissed"
+    MERGED = "merged", "Merged"
+
+
+CLOSED = (Status.RESOLVED, Status.DISMISSED, Status.MERGED)
+IS_OPEN = ~Q(status__in=CLOSED)
+
+
+class Condition(models.IntegerChoices):
+    """What a case is about."""
+
+    FAILED = 1, "Failed at a step"
+    OVERDUE = 2, "Overdue: integration"
+    BUSINESS_OVERDUE = 3, "Overdue: business"
+
+
+class ResolvedBy(models.TextChoices):
+    """Who or what closed a case."""
+
+    SUCCESS_EVENT = "success_event", "A later success"
+    SOURCE = "source", "No longer the case at its source"
+    ENDED = "ended", "The transaction ended"
+    USER = "user", "A person"
+
+
+class Group(models.Model):
+    """A root cause: cases that failed alike. Facility and payer are not part of it."""
+
+    # A digest of the mechanism and of all below: whoever meets the cause first writes the same row.
+    id = models.UUIDField(primary_key=True)
+    mechanism = models.PositiveSmallIntegerField()
+    workflow = models.ForeignKey("catalog.Workflow", models.DO_NOTHING, related_name="+")
+    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, related_name="+")
+    condition = models.PositiveSmallIntegerField(choices=Condition)
+    error_class = models.CharField(max_length=20, choices=ErrorClass)
+    error_standard = models.TextField()
+    error_code = models.TextField()
+    error_location = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.error_standard} {self.error_code}".strip() or self.get_condition_display()
+
+
+class Case(models.Model):
+    """One exception about one transaction. Its facts are the fold's alone (apps.triage.fold)."""
+
+    id = models.UUIDField(primary_key=True, db_default=models.Func(function="uuidv7"))
+    condition = models.PositiveSmallIntegerField(choices=Condition)
+    transaction_id = models.UUIDField()
+    # The step that failed; of an overdue one, the step that it waits for.
+    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, related_name="+")
+    rank = models.PositiveSmallIntegerField()
+    error_class = models.CharField(max_length=20, choices=ErrorClass)
+    workflow = models.ForeignKey("catalog.Workflow", models.DO_NOTHING, related_name="+")
+    facility = models.ForeignKey("catalog.Facility", models.DO_NOTHING, related_name="+")
+    interface = models.ForeignKey(
+        "catalog.Interface", models.DO_NOTHING, null=True, related_name="+"
+    )
+    # Empty: nobody has said yet what this code means.
+    kind = models.ForeignKey(
+        "catalog.ExceptionKind", models.DO_NOTHING, null=True, related_name="+"
+    )
+    group = models.ForeignKey(Group, models.PROTECT, related_name="cases")
+    payer = models.TextField(null=True)  # noqa: DJ001  NULL is "not said"
+    amount_minor = models.BigIntegerField(null=True)
+    amount_kind = models.PositiveSmallIntegerField(null=True)
+    service_date = models.DateField(null=True)
+    # Facts of events: whatever their order, the same. The first success, and the first other end of
+    # the transaction, after it was last seen: with either it is over.
+    opened_at = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    occurrences = models.PositiveIntegerField()
+    dead_lettered = models.BooleanField()
+    error_standard = models.TextField()
+    error_code = models.TextField()
+    error_location = models.TextField()
+    # What people and the fold made of it.
+    status = models.CharField(max_length=12, choices=Status)
+    substatus = models.CharField(max_length=12)
+    version = models.PositiveIntegerField(default=1)
+    regressions = models.PositiveSmallIntegerField(default=0)
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=14, choices=ResolvedBy, blank=True)
+
+    class Meta:
+        constraints = [
+            # One open case of the same thing, whoever else opens it at the same moment. Reader of
+            # its index: the fold, which looks for the open cases of the transactions it touched.
+            models.UniqueConstraint(
+                fields=["transaction_id", "condition", "rank", "error_class"],
+                condition=IS_OPEN,
+                name="case_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=CLOSED, resolved_at__isnull=False)
+                | IS_OPEN & Q(resolved_at__isnull=True),
+                name="case_resolved_iff_closed",
+            ),
+            models.CheckConstraint(
+                condition=Q(last_seen__gte=F("opened_at")), name="case_seen_after_opened"
+            ),
+        ]
+        indexes = [
+            # Reader: the fold, all cases of a transaction; the transaction's page.
+            models.Index(fields=["transaction_id"], name="case_transaction"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_condition_display()} {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody has still to act."""
+        return self.status not in CLOSED
+
+
+class CaseEvent(models.Model):
+    """One thing that happened to a case, kept for good."""
+
+    class Kind(models.TextChoices):
+        OPENED = "opened", "Opened"
+        RESOLVED = "resolved", "Resolved"
+        REGRESSED = "regressed", "Came back"
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="history")
+    kind = models.CharField(max_length=12, choices=Kind)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+",
+        help_text="Empty: the product itself.",
+    )  # fmt: skip
+    at = models.DateTimeField(db_default=Now())
+    before = models.CharField(max_length=12, blank=True)
+    after = models.CharField(max_length=12)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        # Reader: the history of one case, which is also its order.
+        indexes = [models.Index(fields=["case", "id"], name="caseevent_history")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.case_id}"

@@ -1,0 +1,27 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apps.catalog.models import ErrorSignal, ExceptionKind
+from tests.pipeline.conftest import empty_path  # noqa: F401  the same ground under each example
+from tests.pipeline.network import Network, build
+
+
+@pytest.fixture
+def network(transactional_db: None) -> Network:
+    return build()
+
+
+@pytest.fixture
+def known(network: Network) -> Callable[..., Any]:
+    """Say what a code means, as a lead would."""
+
+    def say(text: str, error_class: str, *, kind: str = "TST-01") -> None:
+        standard, code, location = text.split()
+        one, _ = ExceptionKind.objects.get_or_create(code=kind, defaults={"position": 1})
+        ErrorSignal.objects.create(
+            kind=one, standard=standard, code=code, location=location, error_class=error_class
+        )
+
+    return say

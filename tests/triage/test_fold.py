@@ -1,0 +1,250 @@
+"""Cases are born, repeated and closed with the facts."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils.timezone import now
+
+from apps.pipeline import services
+from apps.triage.models import Case, CaseEvent, Group
+from tests.pipeline.network import START, event, post
+from tests.triage.test_properties import expect_the_oracle
+
+OUTAGE = ("http", "503", "/payer", "")
+MINUTE = timedelta(minutes=1)
+
+
+def fold(network, *said, **shared):
+    """One journal row, folded by itself."""
+    ids = fold.__dict__.setdefault("ids", iter(range(10_000)))
+    post(network, *(event(network, **{"id": f"t-{next(ids)}", **shared, **one}) for one in said))
+    services.fold_journal()
+
+
+def failed(minutes, rank=2, error=OUTAGE, **said):
+    return {
+        "rank": rank,
+        "outcome": "failed",
+        "at": START + minutes * MINUTE,
+        "error": error,
+        **said,
+    }
+
+
+def fine(minutes, rank=2, **said):
+    return {"rank": rank, "at": START + minutes * MINUTE, **said}
+
+
+def story(case):
+    return list(CaseEvent.objects.filter(case=case).order_by("id").values_list("kind", flat=True))
+
+
+def test_a_failed_step_is_a_case_with_its_meaning_its_cause_and_its_dollars(network, known):
+    known("http 503 *", "transport", kind="TRN-01")
+    fold(network, fine(0, rank=1, amount=125_000, payer="ACME"), failed(1))
+
+    case = Case.objects.get()
+    assert (case.kind.code, case.error_class, case.rank) == ("TRN-01", "transport", 2)
+    assert (case.amount_minor, case.payer, case.facility.code) == (125_000, "ACME", "NORTH")
+    assert (case.status, case.substatus, case.occurrences) == ("open", "new", 1)
+    assert str(case.group) == "http 503"
+    assert story(case) == ["opened"]
+
+
+def test_a_code_nobody_has_explained_is_a_case_all_the_same(network):
+    fold(network, failed(1))
+    case = Case.objects.get()
+    assert (case.kind, case.error_class) == (None, "internal")
+
+
+def test_the_same_trouble_again_is_counted_and_opens_nothing(network):
+    fold(network, failed(1))
+    fold(network, failed(5), failed(3))
+    case = Case.objects.get()
+    assert (case.occurrences, case.opened_at, case.last_seen) == (
+        3,
+        START + MINUTE,
+        START + 5 * MINUTE,
+    )
+    assert story(case) == ["opened"]
+
+
+def test_other_trouble_at_the_same_step_is_another_case(network, known):
+    known("http 503 *", "transport")
+    known("x12 T4 *", "missing_data")
+    fold(network, failed(1), failed(2, error=("x12", "T4", "2100", "")))
+    assert set(Case.objects.values_list("error_class", flat=True)) == {"transport", "missing_data"}
+
+
+def test_retries_are_no_case_until_the_step_has_failed(network):
+    fold(network, {**failed(1), "outcome": "retry"})
+    assert not Case.objects.exists()
+
+
+def test_a_later_success_closes_what_it_heals(network):
+    fold(network, failed(1))
+    fold(network, fine(9))
+    case = Case.objects.get()
+    assert (case.status, case.resolved_by, case.resolved_at) == (
+        "resolved",
+        "success_event",
+        START + 9 * MINUTE,
+    )
+    assert story(case) == ["opened", "resolved"]
+
+
+def test_an_older_success_that_comes_late_closes_nothing(network):
+    fold(network, failed(5))
+    fold(network, fine(2))
+    assert Case.objects.get().is_open
+
+
+def test_a_success_of_an_earlier_step_closes_nothing(network):
+    fold(network, failed(1, rank=3))
+    fold(network, fine(9, rank=2))
+    assert Case.objects.get().is_open
+
+
+def test_a_success_that_came_before_the_failure_it_heals_closes_it_at_once(network):
+    fold(network, fine(9))
+    fold(network, failed(1))
+    case = Case.objects.get()
+    assert (case.status, case.resolved_at) == ("resolved", START + 9 * MINUTE)
+    assert story(case) == ["opened", "resolved"]
+
+
+def test_trouble_that_comes_back_reopens_its_case(network):
+    fold(network, failed(1))
+    fold(network, fine(2))
+    fold(network, failed(3))
+    case = Case.objects.get()
+    assert (case.status, case.substatus, case.regressions, case.resolved_at) == (
+        "open",
+        "regressed",
+        1,
+        None,
+    )
+    assert story(case) == ["opened", "resolved", "regressed"]
+
+
+def test_what_a_person_resolved_is_not_reopened_behind_their_back(network):
+    fold(network, failed(1))
+    Case.objects.update(status="resolved", resolved_by="user", resolved_at=now())
+    fold(network, failed(2))
+    case = Case.objects.get()
+    assert (case.status, case.resolved_by, case.occurrences) == ("resolved", "user", 2)
+
+
+def test_a_cancelled_transaction_has_no_open_case(network):
+    fold(network, failed(1))
+    fold(network, {"rank": 1, "outcome": "cancelled", "at": START + 4 * MINUTE})
+    case = Case.objects.get()
+    assert (case.status, case.resolved_by) == ("resolved", "ended")
+
+
+def test_a_refusal_that_says_why_is_a_case_and_one_that_does_not_is_none(network):
+    fold(network, fine(1, rank=5, error=("CARC", "50", "2100", "")), subject="said")
+    fold(network, fine(1, rank=5), subject="unsaid")
+    case = Case.objects.get()
+    assert (case.error_code, case.is_open) == ("50", True)
+
+
+def test_a_dead_letter_without_a_code_is_known_by_what_it_is(network, known):
+    known("condition dead_letter *", "internal", kind="TRN-08")
+    fold(network, {"rank": 2, "outcome": "dead_letter", "at": START})
+    case = Case.objects.get()
+    assert (case.kind.code, case.dead_lettered) == ("TRN-08", True)
+
+
+def test_what_is_learned_later_about_the_business_is_on_the_case(network):
+    fold(network, failed(1))
+    fold(network, fine(2, rank=1, amount=9_900, payer="ACME"))
+    case = Case.objects.get()
+    assert (case.amount_minor, case.payer) == (9_900, "ACME")
+
+
+def test_the_same_cause_everywhere_is_one_group(network):
+    for number, place in enumerate((0, 1, 1)):
+        fold(network, failed(number), subject=f"s-{number}", facility=place)
+    assert Group.objects.count() == 1
+    assert Group.objects.get().cases.count() == 3
+
+
+def test_what_is_overdue_is_a_case_until_it_arrives(network, known):
+    known("condition overdue *", "no_ack", kind="TRN-07")
+    fold(network, fine(0, rank=1))
+    services.sweep_due()
+    case = Case.objects.get()
+    assert (case.kind.code, case.condition, case.rank) == ("TRN-07", 2, 3)
+    assert case.opened_at == START + timedelta(hours=1)
+    services.sweep_due()
+    assert story(case) == ["opened"]
+
+    fold(network, fine(600, rank=3))
+    case.refresh_from_db()
+    assert (case.status, case.resolved_by) == ("resolved", "success_event")
+
+
+def test_each_clock_that_runs_out_is_a_case(network):
+    fold(network, fine(0, rank=1), fine(1, rank=2))
+    services.sweep_due()
+    assert list(Case.objects.order_by("condition").values_list("condition", flat=True)) == [2, 3]
+
+
+def test_a_due_time_that_proves_wrong_takes_its_case_back(network):
+    """The first event decides the due time, and it may come last."""
+    fold(network, fine(0, rank=1))
+    services.sweep_due()
+    fold(network, fine(-10_000, rank=1), fine(-9_990, rank=3))
+    assert not Case.objects.get().is_open
+
+
+def test_one_batch_is_one_look_at_the_cases_however_many_it_touches(network):
+    from django.test.utils import CaptureQueriesContext
+
+    from apps.triage.fold import record_cases
+
+    fold(network, *({**failed(n), "subject": f"s-{n}"} for n in range(50)))
+    with CaptureQueriesContext(connections["default"]) as asked:
+        post(network, *(event(network, id=n, subject=f"s-{n}", **fine(90)) for n in range(50)))
+        services.fold_journal()
+    assert not Case.objects.filter(status="open").exists()
+    about_cases = [one for one in asked.captured_queries if "triage_case" in one["sql"]]
+    assert len(about_cases) <= 3, record_cases.__name__
+
+
+@pytest.mark.slow
+def test_workers_that_fold_at_once_leave_the_cases_of_the_sorted_events(network, known):
+    known("http 503 *", "transport")
+    known("x12 T4 *", "missing_data")
+    order = random.Random(11)
+    events = [
+        event(
+            network, id=n, workflow=order.randint(0, 1), facility=order.randint(0, 1),
+            subject=f"s-{order.randint(0, 60)}", rank=order.randint(1, 6),
+            outcome=order.choice(["ok", "ok", "failed", "failed", "dead_letter", "cancelled"]),
+            at=START + timedelta(seconds=order.randint(0, 30_000)),
+            error=order.choice([None, OUTAGE, ("x12", "T4", "2100", "")]),
+        )
+        for n in range(1_500)
+    ]  # fmt: skip
+    queue = events + events[:300]
+    order.shuffle(queue)
+    for first in range(0, len(queue), 10):
+        post(network, *queue[first : first + 10])
+
+    def work(_: int) -> None:
+        try:
+            while services._fold(only=None, events=100):
+                services.sweep_due()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    services.sweep_due()
+    services.sweep_silent()
+    expect_the_oracle(network, events)
