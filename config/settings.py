@@ -124,6 +124,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "apps.core.widgets.Renderer"
 LANGUAGE_CODE = "en-us"
 # One language: looking up which one, for every number and date of a page, costs a tenth of it.
 USE_I18N = False
