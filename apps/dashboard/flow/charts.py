@@ -19,7 +19,6 @@ from apps.dashboard.charts.figures import band_lines, latency_lines, local
 from apps.dashboard.flow.board import address_of, glance
 from apps.dashboard.flow.budgets import Backlog, Budgets, backlog, budgets, burns_of
 from apps.dashboard.flow.compare import past
-from apps.dashboard.questions import moment
 from apps.dashboard.scope import Scope
 from apps.scorecards import queries
 from apps.scorecards.ages import ages
@@ -83,14 +82,13 @@ class Course:
 
     def explained(self, code: str) -> str:
         """Where a metric of the window is explained."""
-        return figures.address(code, **self.chosen.where)
+        return figures.address(code, **self.chosen.counted(code, self.now))
 
     @property
     def explained_throughput(self) -> str:
         """The same of the steps that are drawn: the first began before the window did."""
-        since, where = self.points[0].bucket, {"places": self.chosen.where["places"]}
-        window = {"from": moment(since), "to": moment(ceil(self.now, MINUTE))}
-        return figures.address("events", **where, **window)
+        drawn = figures.between(self.points[0].bucket, ceil(self.now, MINUTE))
+        return figures.address("events", **self.chosen.where, **drawn)
 
     def address(self, name: str) -> str:
         return reverse("dashboard:flow-chart", args=[name]) + self.chosen.query
@@ -129,7 +127,7 @@ def _made(scope: Scope, chosen: Selection, state: State, now: datetime) -> tuple
         backlog(ages(facility_ids=places, workflow_ids=lines), chosen, now=now),
         budgets(burns, scope, address_of(chosen), now=now),
         figures.address("open", **chosen.where),
-        figures.address("burning", **chosen.where),
+        figures.address("burning", **chosen.counted("burning", now)),
     )
     return made, made.version
 
