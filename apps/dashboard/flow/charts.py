@@ -27,7 +27,7 @@ from apps.scorecards.objectives import Targets, targets_at
 from apps.scorecards.queries import Scorecards, State
 from apps.scorecards.trends import STEPS, Point, Step, trend
 from apps.scorecards.usual import Band
-from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, ceil, floor, named_window
+from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, floor, named_window
 
 QUANTILES = ("p50", "p95", "p99")
 LATENCY_KEYS = tuple(Key(f"ln l{n}", name) for n, name in enumerate(QUANTILES, start=1))
@@ -83,12 +83,6 @@ class Course:
     def explained(self, code: str) -> str:
         """Where a metric of the window is explained."""
         return figures.address(code, **self.chosen.counted(code, self.now))
-
-    @property
-    def explained_throughput(self) -> str:
-        """The same of the steps that are drawn: the first began before the window did."""
-        drawn = figures.between(self.points[0].bucket, ceil(self.now, MINUTE))
-        return figures.address("events", **self.chosen.where, **drawn)
 
     def address(self, name: str) -> str:
         return reverse("dashboard:flow-chart", args=[name]) + self.chosen.query
@@ -186,7 +180,7 @@ def throughput(course: Course, bands: Mapping[datetime, Band]) -> Chart:
         rows=rows,
         drawing=partial(band_lines, times, counts, lows=lows, highs=highs),
         address=course.address("throughput"),
-        explained=course.explained_throughput,
+        explained=course.explained("events"),
         download=DOWNLOAD,
         shared=course.shared,
         legend=(Key("l4", "usual"),) if any(usual) else (),
