@@ -19,7 +19,6 @@ from apps.dashboard.charts.figures import band_lines, latency_lines, local
 from apps.dashboard.flow.board import address_of, glance
 from apps.dashboard.flow.budgets import Backlog, Budgets, backlog, budgets, burns_of
 from apps.dashboard.flow.compare import past
-from apps.dashboard.questions import moment
 from apps.dashboard.scope import Scope
 from apps.scorecards import queries
 from apps.scorecards.ages import ages
@@ -28,7 +27,7 @@ from apps.scorecards.objectives import Targets, targets_at
 from apps.scorecards.queries import Scorecards, State
 from apps.scorecards.trends import STEPS, Point, Step, trend
 from apps.scorecards.usual import Band
-from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, ceil, floor, named_window
+from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, floor, named_window
 
 QUANTILES = ("p50", "p95", "p99")
 LATENCY_KEYS = tuple(Key(f"ln l{n}", name) for n, name in enumerate(QUANTILES, start=1))
@@ -83,14 +82,7 @@ class Course:
 
     def explained(self, code: str) -> str:
         """Where a metric of the window is explained."""
-        return figures.address(code, **self.chosen.where)
-
-    @property
-    def explained_throughput(self) -> str:
-        """The same of the steps that are drawn: the first began before the window did."""
-        since, where = self.points[0].bucket, {"places": self.chosen.where["places"]}
-        window = {"from": moment(since), "to": moment(ceil(self.now, MINUTE))}
-        return figures.address("events", **where, **window)
+        return figures.address(code, **self.chosen.counted(code, self.now))
 
     def address(self, name: str) -> str:
         return reverse("dashboard:flow-chart", args=[name]) + self.chosen.query
@@ -129,7 +121,7 @@ def _made(scope: Scope, chosen: Selection, state: State, now: datetime) -> tuple
         backlog(ages(facility_ids=places, workflow_ids=lines), chosen, now=now),
         budgets(burns, scope, address_of(chosen), now=now),
         figures.address("open", **chosen.where),
-        figures.address("burning", **chosen.where),
+        figures.address("burning", **chosen.counted("burning", now)),
     )
     return made, made.version
 
@@ -188,7 +180,7 @@ def throughput(course: Course, bands: Mapping[datetime, Band]) -> Chart:
         rows=rows,
         drawing=partial(band_lines, times, counts, lows=lows, highs=highs),
         address=course.address("throughput"),
-        explained=course.explained_throughput,
+        explained=course.explained("events"),
         download=DOWNLOAD,
         shared=course.shared,
         legend=(Key("l4", "usual"),) if any(usual) else (),
