@@ -6,7 +6,7 @@ from typing import Any
 from django.forms.renderers import DjangoTemplates
 from django.http import HttpRequest
 from django.utils.html import conditional_escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 
 SELECT = "django/forms/widgets/select.html"
 Attributes = Mapping[str, Any]
@@ -18,7 +18,7 @@ class Renderer(DjangoTemplates):
 
     def render(
         self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None
-    ) -> SafeString:
+    ) -> str:
         if template_name == SELECT:
             return mark_safe("".join(_select(context["widget"])))  # noqa: S308  escaped below
         return super().render(template_name, context, request)
