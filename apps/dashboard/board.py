@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from apps.dashboard import figures
 from apps.dashboard.scope import Choice, Scope
 from apps.scorecards.queries import State
+from apps.scorecards.windows import named_window
 
 WINDOWS = {
     "1h": ("1 h", "last hour"),
@@ -27,9 +29,12 @@ class Selection:
 
     @property
     def where(self) -> dict[str, str]:
-        """The part of a figure's address that says of what places and when."""
-        places = "" if self.places.value == "all" else self.places.value
-        return {"places": places, "window": self.window}
+        """The part of a figure's address that says of what places."""
+        return {"places": "" if self.places.value == "all" else self.places.value}
+
+    def counted(self, code: str, now: datetime) -> dict[str, str]:
+        """The same with the time in which the board of now counts a figure."""
+        return figures.counted_in(named_window(self.window, end=None, now=now), self.where, code)
 
     @property
     def query(self) -> str:

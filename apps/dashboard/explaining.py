@@ -62,6 +62,7 @@ class Explanation:
     value: float | None
     shown: str
     unit: str
+    counted: str
     formula: str
     facts: Sequence[Fact]
     check: Check
@@ -83,6 +84,7 @@ def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime
         numbers.value,
         ("≥" if numbers.is_censored else "") + figures.shown(metric.code, numbers.value),
         UNITS.get(metric.unit, "") if numbers.value is not None else "",
+        _counted(question, figures.shown(metric.code, numbers.value), now),
         _formula(metric, numbers),
         _facts(question, numbers, dropped, links, now=now),
         _check(metric, numbers),
@@ -94,6 +96,27 @@ def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime
 
 def _sees_all(scope: Scope) -> bool:
     return len(scope.ids) == len(scope.catalogue.document.facilities)
+
+
+def _counted(question: Question, shown: str, now: datetime) -> str:
+    """Of what time the figure is, and what has become of the one that the page showed."""
+    at = wording.clock_time(now, question.zone, now=now)
+    if question.metric.is_standing:
+        said = f"Counted as of {at}: what is so now has no past to count."
+    else:
+        said = f"Counted at {at}, with all that had arrived of this window by then."
+    return f"{said} {since_then(question.seen, figures.seen(shown))}".strip()
+
+
+def since_then(seen: str, now: str) -> str:
+    """What a page showed, where that is something else by now: `412 on the page, 3 more since.`"""
+    if not seen or not now or seen == now:
+        return ""
+    if "." in seen + now:
+        return f"The page showed {seen}."
+    more = int(now) - int(seen)
+    change = f"{wording.count(abs(more))} {'more' if more > 0 else 'fewer'}"
+    return f"The page showed {wording.count(int(seen))}: {change} since."
 
 
 def _formula(metric: Metric, numbers: Numbers) -> str:

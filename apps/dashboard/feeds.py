@@ -9,7 +9,8 @@ from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import figures, wording
-from apps.dashboard.questions import Question, moment
+from apps.dashboard.figures import between
+from apps.dashboard.questions import Question
 from apps.scorecards import burn, queries
 from apps.scorecards.burn import Burn, Level
 from apps.scorecards.queries import SilentCell
@@ -69,7 +70,7 @@ def burning(question: Question, now: datetime) -> NamedCells:
 def _silent(question: Question, of: SilentCell, now: datetime) -> NamedCell:
     heard = f"{wording.duration(now - of.heard_at)} ago" if of.heard_at else "over a day ago"
     since = floor(now - HOUR, QUARTER_HOUR) - WEEK
-    where = _where(question, of) | _between(since, floor(now, QUARTER_HOUR) - WEEK)
+    where = _where(question, of) | between(since, floor(now, QUARTER_HOUR) - WEEK)
     usual = figures.figure(wording.count(of.usual), "events", **where)
     return _cell(question, of, (heard, usual))
 
@@ -86,7 +87,7 @@ def figures_of(
     """How fast a budget burned in an hour and in six, and the share in time it is about."""
     where = {"workflow": line.code, "facility": place.code}
     budget, hour, six_hours = (
-        where | _between(since, ceil(now, MINUTE)) for since in burn.shown_since(now)
+        where | between(since, ceil(now, MINUTE)) for since in burn.shown_since(now)
     )
     return (
         figures.figure(figures.shown("burn", of.hour), "burn", **hour),
@@ -111,7 +112,3 @@ def _line(question: Question, of: SilentCell | Burn) -> Workflow:
 
 def _place(question: Question, of: SilentCell | Burn) -> Facility:
     return question.catalogue.facilities_by_id[of.facility_id]
-
-
-def _between(start: datetime, end: datetime) -> dict[str, str]:
-    return {"from": moment(start), "to": moment(end)}

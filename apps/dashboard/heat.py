@@ -94,6 +94,10 @@ class Heat:
 
 # Ready to be put between quotes.
 Address = Callable[[Workflow, Facility], str]
+# Where a metric of a workflow is explained, by its code, the workflow and what is shown of it.
+Explained = Callable[[str, Workflow, str], str]
+# The metrics that a sum of a row opens.
+EXPLAINED = ("attainment", "open", "p95")
 Key = tuple[int, int]
 
 
@@ -109,7 +113,7 @@ class Board:
     sites: Sequence[Facility]
     address: Address
     # Where a metric of a workflow is explained for all these sites.
-    explained: Callable[[str, Workflow], str]
+    explained: Explained
 
 
 def heat(board: Board, region_of: Callable[[Facility], str]) -> Heat:
@@ -174,7 +178,7 @@ def _sum(board: Board, line: Workflow, total: Glance, judged: Tone) -> str:
     """The markup of the sum of a row."""
 
     def figure(text: str, code: str) -> str:
-        return FIGURE.format(code, board.explained(code, line), text)
+        return FIGURE.format(code, board.explained(code, line, text), text)
 
     speed = p95(total)
     small = _small(total, judged, figure(speed, "p95"), figure(f"{total.open:,}", "open"))

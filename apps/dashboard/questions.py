@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, QueryDict
 
 from apps.catalog.snapshot import Facility, Snapshot, Workflow
+from apps.dashboard.figures import between, moment, seen
 from apps.dashboard.scope import SITES, Scope
 from apps.scorecards.metrics import METRICS, Metric
-from apps.scorecards.parameters import read_window
+from apps.scorecards.parameters import BadParameter, read_window
 from apps.scorecards.tallies import Cells
 
 
@@ -27,6 +28,8 @@ class Question:
     catalogue: Snapshot
     # The facilities the reader may see at all.
     reach: frozenset[int]
+    # What the page showed from which this was asked.
+    seen: str = ""
 
     @property
     def subject(self) -> str:
@@ -53,8 +56,7 @@ class Question:
 
     def at(self, cells: Cells) -> Mapping[str, str]:
         """Where these cells are asked about, in the time they say."""
-        window = cells.window
-        return {**self.where, "from": moment(window.start), "to": moment(window.end)}
+        return {**self.where, **between(cells.window.start, cells.window.end)}
 
 
 def read_question(request: HttpRequest, scope: Scope, metric: str, *, now: datetime) -> Question:
@@ -70,7 +72,25 @@ def read_question(request: HttpRequest, scope: Scope, metric: str, *, now: datet
     )
     where = {name: query[name] for name in ("workflow", "facility", "places") if query.get(name)}
     zone = ZoneInfo(places[0].time_zone) if len(places) == 1 else scope.zone
-    return Question(known, lines, places, cells, where, zone, scope.catalogue, frozenset(scope.ids))
+    return Question(
+        known,
+        lines,
+        places,
+        cells,
+        where,
+        zone,
+        scope.catalogue,
+        frozenset(scope.ids),
+        _seen(query),
+    )
+
+
+def _seen(query: QueryDict) -> str:
+    """The number that a page showed; text that is none would be repeated to the reader."""
+    text = query.get("seen", "")
+    if text != seen(text):
+        raise BadParameter("seen", "The number that a page showed, for example 1234 or 98.2.")
+    return text
 
 
 def _lines(scope: Scope, code: str | None) -> Sequence[Workflow]:
@@ -90,8 +110,3 @@ def _places(scope: Scope, request: HttpRequest) -> Sequence[Facility]:
     if place is None or place.id not in scope.ids:
         raise Http404
     return [place]
-
-
-def moment(of: datetime) -> str:
-    """A time as an address says it."""
-    return of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

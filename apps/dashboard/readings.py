@@ -82,11 +82,11 @@ def read(question: Question, *, now: datetime) -> Numbers:
         len(named.rows) if named else _value(metric, cells, found, budget, before, counted, now),
         budget,
         before,
-        _is_censored(metric, cells, found),
+        _is_censored(metric, cells, found, now),
         counted,
         tallies.exact_quantile(metric, cells) if is_affordable and metric.fraction else None,
         _waiting(metric, cells),
-        _silent(cells, now) if cells.window.is_live else [],
+        _silent(cells, now) if _is_of_now(cells, now) else [],
         reach,
         kept_since,
         _photographed(metric, cells, now),
@@ -166,9 +166,14 @@ def _quantile(metric: Metric, cells: Cells, number: int) -> float | None:
     return found
 
 
-def _is_censored(metric: Metric, cells: Cells, found: Sequence[Tally]) -> bool:
+def _is_of_now(cells: Cells, now: datetime) -> bool:
+    """Whether the window ends now, or did when a page was made that is still looked at."""
+    return cells.window.is_live or now - cells.window.end < HOUR
+
+
+def _is_censored(metric: Metric, cells: Cells, found: Sequence[Tally], now: datetime) -> bool:
     """Whether so many are late and still open that a percentile is only a lower bound."""
-    if not metric.fraction or not found or not cells.window.is_live:
+    if not metric.fraction or not found or not _is_of_now(cells, now):
         return False
     late = sum(one.counted for one in tallies.tallies(OVERDUE[metric.clock], cells))
     return late > (1 - metric.fraction) * (sum(one.counted for one in found) + late)

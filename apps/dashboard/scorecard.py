@@ -189,7 +189,7 @@ def _tile(subject: Subject, code: str, label: str, value: float | None, **more: 
     text, _, unit = figures.shown(code, value).partition(wording.NARROW)
     return Tile(
         label, more.pop("mark", "") + text, more.pop("unit", unit),
-        address=subject.address(code), metric=code, **more,
+        address=subject.address(code, text), metric=code, **more,
     )  # fmt: skip
 
 

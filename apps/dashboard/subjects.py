@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import LiteralString
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import figures
 from apps.dashboard.scope import Scope
 from apps.scorecards.cards import BY_FACILITY, BY_WORKFLOW
-from apps.scorecards.metrics import METRICS, Clock
+from apps.scorecards.metrics import Clock
 from apps.scorecards.tallies import Cells
 from apps.scorecards.windows import named_window
 
@@ -143,7 +144,7 @@ class Subject:
         found = {"workflow": self.line.code} if self.line else {}
         return found | ({"facility": self.place.code} if self.place else {})
 
-    @property
+    @cached_property
     def cells(self) -> Cells:
         window = named_window(self.period, end=None, now=self.now)
         zones = {place.id: place.time_zone for place in self.places}
@@ -154,12 +155,12 @@ class Subject:
         return f"business-{name}" if self.clock is Clock.BUSINESS else name
 
     def figure(self, text: str, code: str, **where: str) -> SafeString:
-        window = "" if METRICS[code].is_standing else self.period
-        return figures.figure(text, code, **{**self.where, **where}, window=window)
+        counted = figures.counted_in(self.cells.window, {**self.where, **where}, code)
+        return figures.figure(text, code, **counted)
 
-    def address(self, code: str) -> str:
-        window = "" if METRICS[code].is_standing else self.period
-        return figures.address(code, **self.where, window=window)
+    def address(self, code: str, text: str = "") -> str:
+        counted = figures.counted_in(self.cells.window, self.where, code)
+        return figures.address(code, **counted, seen=figures.seen(text))
 
     def query(self, **changed: str) -> str:
         """The query string of the same page, looked at in another way."""

@@ -4,27 +4,28 @@
   const find = (selector, inside = document) => inside.querySelector(selector);
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const withModifier = (event) => event.ctrlKey || event.metaKey || event.altKey;
+  const on = (name, act, capture) => document.addEventListener(name, act, capture);
   let kept = null;
 
   const polls = (element) => element.matches('[data-poll], [hx-trigger*="every "]');
   const isPoll = (detail) => polls(detail.elt) && !detail.requestConfig.triggeringEvent;
 
   // --- polling: only while somebody looks
-  body.addEventListener("htmx:beforeRequest", (event) => {
+  on("htmx:beforeRequest", (event) => {
     if (document.hidden && isPoll(event.detail)) event.preventDefault();
   });
-  document.addEventListener("visibilitychange", () => {
+  on("visibilitychange", () => {
     if (!document.hidden) htmx.trigger(body, "refresh");
   });
 
   // --- 304 leaves the page alone; what is on screen knows its version
-  body.addEventListener("htmx:configRequest", ({ detail }) => {
+  on("htmx:configRequest", ({ detail }) => {
     if (!polls(detail.elt)) return;
     detail.headers["X-Poll"] = "1";
     const version = detail.elt.closest("[data-version]")?.dataset.version;
     if (version) detail.headers["If-None-Match"] = version;
   });
-  body.addEventListener("htmx:afterSwap", ({ detail }) => {
+  on("htmx:afterSwap", ({ detail }) => {
     const etag = detail.xhr.getResponseHeader("ETag");
     const shown = document.getElementById(detail.requestConfig.elt.id);
     if (etag && shown?.matches("[data-poll]")) shown.dataset.version = etag;
@@ -35,14 +36,17 @@
     const marked = getSelection();
     return !marked.isCollapsed && marked.containsNode(element, true);
   };
-  body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  on("htmx:beforeSwap", ({ detail }) => {
     if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
   });
 
   // --- focus, scroll, folds survive a swap
-  const place = (element) =>
-    element.id ? `#${CSS.escape(element.id)}` : element.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : null;
-  body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  // A figure is the same though its window and number, which its address ends with, have moved on.
+  const place = (element) => {
+    const href = element.getAttribute("href"), same = href?.replace(/((from|seen)=).*/, "$1");
+    return element.id ? `#${CSS.escape(element.id)}` : href ? `a[href${same === href ? "" : "^"}="${CSS.escape(same)}"]` : null;
+  };
+  on("htmx:beforeSwap", ({ detail }) => {
     if (!detail.shouldSwap) return;
     const focused = document.activeElement;
     const inside = focused && detail.target.contains(focused);
@@ -52,7 +56,7 @@
       scroll: all("[data-keep-scroll]").map((e) => [e.dataset.keepScroll, e.scrollLeft, e.scrollTop]),
     };
   });
-  body.addEventListener("htmx:afterSwap", ({ detail }) => {
+  on("htmx:afterSwap", ({ detail }) => {
     if (!kept) return;
     for (const [name, left, top] of kept.scroll) {
       find(`[data-keep-scroll="${name}"]`)?.scrollTo({ left, top, behavior: "instant" });
@@ -87,7 +91,7 @@
     if (!css) setTimeout(() => shown.remove(), 8000);
     say(words);
   };
-  body.addEventListener("toast", ({ detail }) => toast(detail.text, { css: detail.css }));
+  on("toast", ({ detail }) => toast(detail.text, { css: detail.css }));
   const REFUSALS = {
     403: "Your role does not include this. Nothing was changed.",
     404: "This is not there any more. Nothing was changed.",
@@ -102,7 +106,7 @@
     const again = () => (isDialog ? opener?.click() : htmx.trigger(elt, triggeringEvent?.type || "click"));
     toast(words, { css: "error", retry: verb === "get" ? again : null });
   };
-  body.addEventListener("htmx:responseError", ({ detail }) =>
+  on("htmx:responseError", ({ detail }) =>
     complain(detail, REFUSALS[detail.xhr.status] || (detail.xhr.status < 500 ? "This was refused. Nothing was changed."
       : "Something broke on our side. What you see is as it was.")));
 
@@ -110,16 +114,16 @@
   const reachable = (yes) => { find("#offline").hidden = yes; };
   addEventListener("offline", () => reachable(false));
   addEventListener("online", () => htmx.trigger(body, "refresh"));
-  for (const name of ["htmx:sendError", "htmx:timeout"]) body.addEventListener(name, ({ detail }) => {
+  for (const name of ["htmx:sendError", "htmx:timeout"]) on(name, ({ detail }) => {
     reachable(false);
     complain(detail, "Throughline cannot be reached. Nothing was changed.");
   });
-  body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  on("htmx:afterRequest", ({ detail }) => {
     if (detail.xhr.status) reachable(detail.xhr.status < 500);
   });
 
   // --- copy what a button names
-  document.addEventListener("click", async ({ target }) => {
+  on("click", async ({ target }) => {
     const button = target.closest("[data-copy]"), source = button && find(`#${button.dataset.copy}`);
     if (!source) return;
     try { await navigator.clipboard.writeText(source.value ?? source.textContent); button.textContent = "Copied"; }
@@ -136,19 +140,19 @@
     dialog.open || dialog.showModal();
     htmx.ajax("GET", link.href, { source: dialog, target: find(".fill", dialog), swap: "innerHTML" });
   };
-  body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  on("htmx:afterSwap", ({ detail: { target } }) => {
     const dialog = target.closest(".fill") === target && target.closest("dialog");
     if (!dialog) return;
     dialog.setAttribute("aria-label", find("h1, h2", target)?.textContent || "Details");
     find("[autofocus]", target)?.focus();
   });
-  document.addEventListener("close", ({ target }) => {
+  on("close", ({ target }) => {
     if (target.id !== "confirm") all(".fill", target).forEach((fill) => fill.replaceChildren());
     // The opener may have been swapped for one that looks the same.
     const again = opener && !opener.isConnected ? place(opener) && find(place(opener)) : opener;
     again?.focus();
   }, true);
-  document.addEventListener("click", (event) => {
+  on("click", (event) => {
     const link = event.target.closest("a[data-dialog]");
     if (link && !withModifier(event) && !event.shiftKey) { event.preventDefault(); open(link); }
     if (event.target.matches("dialog.drawer")) event.target.close();
@@ -157,7 +161,7 @@
   });
 
   // --- a form with data-confirm asks first
-  document.addEventListener("submit", (event) => {
+  on("submit", (event) => {
     const { target: form, submitter } = event;
     if (!form.dataset.confirm || form.dataset.sure) { delete form.dataset.sure; return; }
     event.preventDefault();
@@ -176,7 +180,7 @@
 
   // --- arrow keys walk tables
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-  document.addEventListener("keydown", (event) => {
+  on("keydown", (event) => {
     const step = steps[event.key], cell = event.target.closest?.(".heat td, .picks th");
     const link = step && cell && !withModifier(event) && beyond(cell, step);
     if (link) { event.preventDefault(); link.focus(); }
@@ -207,7 +211,7 @@
     u: () => all(".crumbs a").pop()?.click(),
   };
   let leads = false;
-  document.addEventListener("keydown", (event) => {
+  on("keydown", (event) => {
     const { key, target } = event, menu = target.closest?.("details[name=menu][open]");
     if (key === "Escape" && menu) { menu.open = false; menu.firstElementChild.focus(); }
     if (isOff() || withModifier(event)) return;
@@ -217,7 +221,7 @@
     if (act) { event.preventDefault(); act(); }
   });
   const switches = () => all("[data-shortcuts]").forEach((box) => { box.checked = !isOff(); });
-  document.addEventListener("change", ({ target }) => {
+  on("change", ({ target }) => {
     if (!target.matches("[data-shortcuts]")) return;
     localStorage.setItem("shortcuts", target.checked ? "on" : "off");
     switches();

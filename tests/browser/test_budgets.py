@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Response
 from apps.accounts.models import User
 from tests.accounts.everybody import Place, settle
 from tests.accounts.pages import pages
+from tests.browser.waiting import MOST_SHIFT, WATCH_SHIFT, settle_down
 from tests.dashboard.cast import done, fold, stuck
 
 # Of a first visit and of the next one; kilobytes as sent, compressed.
@@ -20,21 +21,12 @@ MOST_KB = {LIST: 200, CHART: 600}
 MOST_KB_AGAIN = {LIST: 40, CHART: 60}
 MOST_REQUESTS = {LIST: 9, CHART: 11}
 MOST_ELEMENTS = {LIST: 2_500, CHART: 2_000}
-MOST_SHIFT = 0.02
 MOST_KB_WITHOUT_CHART = 60
-QUIET, MOST_ROUNDS = 1_000, 20  # milliseconds
 OWN_SCRIPT_BYTES, OWN_STYLE_BYTES = 12_000, 40_000
 # What draws charts.
 DRAWS = re.compile(r"/(charts|plotly[\w-]*)[.\w]*\.js$")
 # The reference of the API is one page on purpose: it is searched in the browser.
 BOOKS = {"telemetry:api"}
-# Sums up what moved without anybody having asked for it.
-WATCH_SHIFT = """
-window.shift = 0;
-new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
-  if (!entry.hadRecentInput) window.shift += entry.value;
-})).observe({type: "layout-shift", buffered: true});
-"""
 
 
 @dataclass
@@ -96,21 +88,11 @@ def visit(page: Page, name: str, url: str) -> Visit:
     page.add_init_script(WATCH_SHIFT)
     page.on("response", lambda answer: None if is_poll(answer) else answers.append(answer))
     page.goto(url, wait_until="load")
-    page.keyboard.press("End")
-    settle_down(page, answers)
+    settle_down(page)
     found.kilobytes = {answer.url: kilobytes(answer) for answer in answers}
     found.elements = page.evaluate("document.querySelectorAll('*').length")
-    found.shift = page.evaluate("window.shift")
+    found.shift = page.evaluate("window.shift()")
     return found
-
-
-def settle_down(page: Page, answers: list[Response]) -> None:
-    """Until nothing more is asked for."""
-    for _ in range(MOST_ROUNDS):
-        before = len(answers)
-        page.wait_for_timeout(QUIET)
-        if len(answers) == before:
-            break
 
 
 @pytest.fixture

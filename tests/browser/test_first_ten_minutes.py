@@ -61,13 +61,22 @@ class Walk:
             self.reach(target)
             self.page.keyboard.press(key)
 
+    def find(self, role: Any, name: str | re.Pattern[str], within: Locator | None) -> Locator:
+        return (within or self.page.get_by_role("main")).get_by_role(role, name=name).first
+
     def follow(self, name: str | re.Pattern[str], within: Locator | None = None) -> None:
-        place = within or self.page.get_by_role("main")
-        self.use(place.get_by_role("link", name=name).first)
+        """To another page, until all of it is there."""
+        with self.page.expect_navigation():
+            self.use(self.find("link", name, within))
 
     def press(self, name: str | re.Pattern[str], within: Locator | None = None) -> None:
-        place = within or self.page.get_by_role("main")
-        self.use(place.get_by_role("button", name=name).first)
+        """What sends a form, until the page that answers is there."""
+        with self.page.expect_navigation():
+            self.use(self.find("button", name, within))
+
+    def open(self, name: str | re.Pattern[str], role: str = "link") -> None:
+        """What asks first, and what is a file: the page stays."""
+        self.use(self.find(role, name, None))
 
     def tick(self, name: str) -> None:
         self.use(self.page.get_by_role("checkbox", name=name).first, "Space")
@@ -100,7 +109,8 @@ class Walk:
         else:
             self.page.keyboard.press("/")
         self.page.keyboard.type(text)
-        self.page.keyboard.press("Enter")
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
 
     def go(self, name: str) -> None:
         """To a page of the navigation: its link, on a phone below "More"; on a desk by two keys."""
@@ -115,9 +125,11 @@ class Walk:
         elif not self.has_mouse:
             letter = link.first.get_attribute("data-go")
             self.page.keyboard.press("g")
-            self.page.keyboard.press(letter)
+            with self.page.expect_navigation():
+                self.page.keyboard.press(letter)
             return
-        self.use(link)
+        with self.page.expect_navigation():
+            self.use(link)
 
     @contextmanager
     def download(self) -> Iterator[list[Download]]:
@@ -203,7 +215,7 @@ def analyst(walk: Walk, place: Place) -> None:
     walk.follow("Unknown stage", page.get_by_role("region", name="Refused events"))
     walk.use(page.get_by_text("Give this event up"))
     walk.write("Why", "Sent by a test system")
-    walk.press("Give it up")
+    walk.open("Give it up", "button")
     question = page.get_by_role("alertdialog", name="Give this event up?")
     expect(question.get_by_role("button", name="Keep as it is")).to_be_focused()
     walk.press("Give it up", question)
@@ -221,14 +233,14 @@ def supervisor(walk: Walk, place: Place) -> None:
     walk.follow(re.compile("95.2"), page.get_by_role("table", name=re.compile("Share in time")))
     walk.see("Flow 1")
     with walk.download() as files:
-        walk.follow(re.compile("^CSV of the transactions|^CSV of transactions|CSV of"),
-                    page.get_by_role("region", name=re.compile("ransactions")))  # fmt: skip
+        region = page.get_by_role("region", name=re.compile("ransactions"))
+        walk.use(walk.find("link", re.compile("CSV of"), region))
     assert "s-1" in files[0].path().read_text()
     walk.go("Quarantine")
     walk.follow("Work all Unknown stage")
     walk.see(re.compile("1 event: "))
     walk.write("Why", "The system is gone")
-    walk.press("Give 1 up")
+    walk.open("Give 1 up", "button")
     walk.press("Give 1 up", page.get_by_role("alertdialog"))
     expect(page.get_by_text("Under way", exact=True)).to_be_visible()
     advance_operations()
@@ -270,7 +282,7 @@ def executive(walk: Walk, place: Place) -> None:
     expect(drawer.get_by_role("navigation")).to_have_count(0)
     page.keyboard.press("Escape")
     with walk.download() as files:
-        walk.follow(re.compile("^CSV of"))
+        walk.open(re.compile("^CSV of"))
     assert "Flow 1" in files[0].path().read_text()
     walk.follow("Flow 1")
     walk.see("Flow 1")
@@ -294,7 +306,7 @@ def auditor(walk: Walk, place: Place) -> None:
     expect(page.get_by_role("table", name="Acts, newest first")).to_contain_text("signed in")
     walk.see("Audit")
     with walk.download() as files:
-        walk.follow("CSV of the audit trail")
+        walk.open("CSV of the audit trail")
     assert "signed in" in files[0].path().read_text()
     walk.go("People")
     walk.see("People")
@@ -336,12 +348,12 @@ def administrator(walk: Walk, place: Place) -> None:
 
     page.reload()
     expect(page.get_by_role("main")).to_contain_text("Finance approver")
-    walk.follow(re.compile("Close the account"))
+    walk.open(re.compile("Close the account"))
     question = page.get_by_role("dialog", name=re.compile("Close the account of Noor"))
     expect(question.get_by_role("button", name="Keep as it is")).to_be_focused()
-    walk.press("Keep as it is", question)
+    walk.use(walk.find("button", "Keep as it is", question))
     expect(question).not_to_be_visible()
-    walk.follow(re.compile("Close the account"))
+    walk.open(re.compile("Close the account"))
     walk.press("Close the account", question)
     expect(page.get_by_text("The account is closed").first).to_be_visible()
     assert not User.objects.get(username=name).is_active

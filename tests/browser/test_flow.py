@@ -3,10 +3,19 @@
 import re
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from apps.scorecards.services import take_snapshot
 from tests.browser.test_pages import PHONE
+from tests.browser.waiting import (
+    MOST_SHIFT,
+    TWO_FRAMES,
+    WATCH_SHIFT,
+    asks_for,
+    draw_figures,
+    settle_down,
+)
 from tests.dashboard.cast import done, fold, stuck
 
 FIGURE = "#latency-figure"
@@ -31,13 +40,15 @@ def show(page: Page, box: str = FIGURE) -> None:
 def refresh(page: Page) -> None:
     """What the page does by itself every few seconds; not while it does."""
     expect(page.locator("#trends.htmx-request")).to_have_count(0)
-    with page.expect_response(lambda one: "/charts/flow/" in one.url and "as=" not in one.url):
+    with page.expect_response(asks_for("/charts/flow/")):
         page.evaluate("htmx.trigger(document.body, 'refresh')")
+    expect(page.locator("#trends.htmx-request")).to_have_count(0)
 
 
 def test_a_chart_is_loaded_when_somebody_comes_near_it(busy, ivo, read):
     page = read(ivo, viewport={"width": 1440, "height": 240}).open("/flow/?window=7d")
-    page.wait_for_load_state("networkidle")
+    page.evaluate(TWO_FRAMES)
+    expect(page.locator("script[src*=plotly]")).to_have_count(0)
     assert page.evaluate(HIDDEN)
     show(page)
     assert not page.evaluate(HIDDEN)
@@ -52,7 +63,11 @@ def test_no_chart_offers_a_button_of_plotlys_own(busy, ivo, read):
     expect(page.locator("a[href*='plotly'], a[href*='plot.ly']")).to_have_count(0)
 
 
-def test_colours_follow_the_scheme_without_asking_for_the_figure_again(busy, ivo, read):
+def test_colours_follow_the_scheme_without_asking_for_the_figure_again(
+    busy, ivo, read, time_machine
+):
+    # A new minute is a new figure.
+    time_machine.move_to(timezone.now(), tick=False)
     page = read(ivo, color_scheme="light").open("/flow/")
     show(page)
     line = page.locator(f"{FIGURE} path.js-line").first
@@ -88,7 +103,7 @@ def test_the_table_behind_a_chart_opens_by_keyboard_and_stays_open(busy, ivo, re
     expect(table).to_be_visible()
     refresh(page)
     expect(table).to_be_visible()
-    assert page.evaluate("document.activeElement.id") == summary.get_attribute("id")
+    expect(summary).to_be_focused()
 
 
 def test_ten_refreshes_leave_focus_selection_and_scroll_where_they_are(busy, ivo, read):
@@ -104,7 +119,7 @@ def test_ten_refreshes_leave_focus_selection_and_scroll_where_they_are(busy, ivo
             )
         fold(busy, *done(f"new-{n}", hours_ago=1, minutes=10 + n))
         refresh(page)
-    assert page.evaluate("document.activeElement.id") == summary.get_attribute("id")
+    expect(summary).to_be_focused()
     assert page.evaluate("scrollY") == 300
     assert page.evaluate("getSelection().toString()") == "Latency"
     expect(page.locator(DRAWN).first).to_be_visible()
@@ -113,10 +128,25 @@ def test_ten_refreshes_leave_focus_selection_and_scroll_where_they_are(busy, ivo
 def test_nothing_moves_while_charts_arrive(busy, ivo, read):
     page = read(ivo).open("/flow/")
     before = page.locator("#burn-title").bounding_box()
-    show(page)
-    page.wait_for_timeout(300)
+    settle_down(page)
     page.evaluate("scrollTo(0, 0)")
     assert page.locator("#burn-title").bounding_box() == before
+
+
+@pytest.mark.parametrize("path", ["/flow/", "/scorecards/"])
+def test_a_font_that_comes_late_moves_nothing(busy, ivo, read, path):
+    reader, held = read(ivo, viewport={"width": 390, "height": 844}), []
+    page = reader.context.new_page()
+    page.add_init_script(WATCH_SHIFT)
+    page.route("**/*.woff2", lambda route: held.append(route))
+    page.goto(f"{reader.base}{path}", wait_until="domcontentloaded")
+    draw_figures(page)
+    page.evaluate("scrollTo(0, 0)")
+    [font] = held
+    with page.expect_response("**/*.woff2"):
+        font.continue_()
+    settle_down(page)
+    assert page.evaluate("window.shift()") <= MOST_SHIFT
 
 
 def test_a_phone_draws_the_charts_without_sideways_scroll(busy, ivo, read):

@@ -46,7 +46,8 @@ def type_in(page: Page, *words: str) -> None:
 def sign_in(page: Page, name: str = "ivo") -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
 
 
 def test_by_keyboard_alone_somebody_sets_an_app_up_and_signs_in_with_it(ivo, read):
@@ -63,7 +64,7 @@ def test_by_keyboard_alone_somebody_sets_an_app_up_and_signs_in_with_it(ivo, rea
     page.get_by_label("Code").focus()
     type_in(page, code_of(secret))
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
-    assert page.locator("#codes li").count() == 10
+    expect(page.locator("#codes li")).to_have_count(10)
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save as a file").click()
     kept = saved.value.path().read_text()
@@ -72,6 +73,7 @@ def test_by_keyboard_alone_somebody_sets_an_app_up_and_signs_in_with_it(ivo, rea
     other = read().open("/sign-in/?next=/flow/?window=7d")
     type_in(other, "ivo", PASSWORD)
     expect(other.get_by_role("heading", name="Second step")).to_be_visible()
+    expect(other.get_by_label("Code")).to_be_focused()
     type_in(other, code_of(secret, periods=1))
     expect(other).to_have_url(re.compile(r"/flow/\?window=7d$"))
 

@@ -1,11 +1,13 @@
 """What every page has: dialogs, toasts, keys, menus, the tabs of a phone."""
 
 import re
+from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.test_pages import PHONE, audit
+from tests.browser.waiting import asks_for
 from tests.dashboard.cast import done, fold, make_person, stuck
 
 POLLS = ("/flow/board/", "/status/strip/")
@@ -15,11 +17,6 @@ POLLS = ("/flow/board/", "/status/strip/")
 def busy(network):
     fold(network, *done("d-1"), *done("d-2", facility=1))
     return network
-
-
-def focused(page: Page) -> str:
-    found: str = page.evaluate("document.activeElement.textContent.trim()")
-    return found
 
 
 def test_a_link_opens_its_page_in_a_dialog_and_escape_gives_the_focus_back(busy, ivo, read):
@@ -32,7 +29,7 @@ def test_a_link_opens_its_page_in_a_dialog_and_escape_gives_the_focus_back(busy,
     assert page.url.endswith("/flow/")
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
-    assert focused(page).startswith("I")
+    expect(page.locator(".me > summary")).to_be_focused()
 
 
 def test_without_script_the_same_link_is_a_page(busy, ivo, read):
@@ -45,12 +42,14 @@ def test_without_script_the_same_link_is_a_page(busy, ivo, read):
 def test_keys_lead_to_pages_and_through_rows(busy, ivo, read):
     page = read(ivo).open("/status/")
     page.keyboard.press("g")
-    page.keyboard.press("f")
+    with page.expect_navigation():
+        page.keyboard.press("f")
     expect(page).to_have_url(re.compile("/flow/$"))
     page.goto(page.url + "flow_1/NORTH/?show=recent")
     page.keyboard.press("j")
-    assert focused(page) == "d-1"
-    page.keyboard.press("o")
+    expect(page.get_by_role("link", name="d-1")).to_be_focused()
+    with page.expect_navigation():
+        page.keyboard.press("o")
     expect(page).to_have_url(re.compile("/transactions/"))
     page.keyboard.press("u")
     expect(page).to_have_url(re.compile("/flow/flow_1/NORTH/$"))
@@ -63,19 +62,22 @@ def test_keys_can_be_switched_off_and_stay_off(busy, ivo, read):
     page.get_by_role("switch").uncheck()
     page = reader.open("/flow/")
     page.keyboard.press("?")
-    page.wait_for_timeout(300)
     expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator(".me > summary").click()
+    expect(page.get_by_role("switch")).not_to_be_checked()
 
 
 def test_who_polls_says_so(busy, ivo, read):
-    page = read(ivo).open("/flow/")
-    asked = {}
-    page.on("request", lambda one: asked.update({one.url: one.headers.get("x-poll")}))
-    page.get_by_role("link", name="last hour").click()
-    page.wait_for_timeout(2_500)
-    polls = {said for url, said in asked.items() if any(poll in url for poll in POLLS)}
-    assert polls == {"1"}
-    assert {said for url, said in asked.items() if url == page.url} == {None}
+    reader = read(ivo)
+    reader.context.clock.install()
+    page = reader.open("/flow/")
+    with page.expect_request(asks_for("/flow/")) as chosen:
+        page.get_by_role("link", name="last hour").click()
+    assert "x-poll" not in chosen.value.headers
+    with ExitStack() as stack:
+        polls = [stack.enter_context(page.expect_request(asks_for(path))) for path in POLLS]
+        page.clock.fast_forward(15_000)
+    assert [poll.value.headers["x-poll"] for poll in polls] == ["1"] * len(POLLS)
 
 
 def test_a_swap_that_fails_leaves_the_page_and_offers_to_try_again(busy, ivo, read):
@@ -113,7 +115,7 @@ def test_the_style_guide_is_clean_and_photographed(network, ivo, read, axe_rules
     over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(over) == 0
     page.locator("[data-figure]").scroll_into_view_if_needed()
-    expect(page.locator("[data-drawn]")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-drawn]")).to_be_visible()
     assert reader.photograph(page, f"styleguide-{size}-{scheme}").stat().st_size > 50_000
 
 
@@ -124,8 +126,8 @@ def test_what_is_dangerous_asks_first(network, ivo, read):
     expect(question).to_contain_text("cannot be undone")
     question.get_by_role("button", name="Keep as it is").click()
     expect(question).not_to_be_visible()
+    expect(page.get_by_role("button", name="Ask before")).to_be_focused()
     assert page.url.endswith("/styleguide/")
-    assert focused(page) == "Ask before"
 
     page.get_by_role("button", name="Ask before").click()
     question.get_by_role("button", name="Give it up").click()
@@ -140,7 +142,7 @@ def test_a_drawer_shows_a_page_beside_the_page_and_leads_to_it(network, ivo, rea
         "href", re.compile("/keys/$")
     )
     drawer.get_by_role("button", name="Close").click()
-    assert focused(page) == "Open a drawer"
+    expect(page.get_by_role("link", name="Open a drawer")).to_be_focused()
 
 
 def test_paper_is_light_and_has_no_navigation(busy, ivo, read):

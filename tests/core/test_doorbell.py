@@ -2,6 +2,7 @@
 
 import os
 import signal
+import statistics
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,7 +15,7 @@ from config import embedded
 
 pytestmark = pytest.mark.alone
 QUEUE = "bell"
-SOON = 10.0
+SOON = 60.0
 
 
 @pytest.fixture
@@ -55,10 +56,13 @@ def test_a_rollback_rings_nothing(broker: Redis, transactional_db: None):
 
 
 def test_a_hundred_rings_are_a_few_bells(broker: Redis, transactional_db: None):
+    began = time.monotonic()
     for _ in range(100):
         doorbell.ring()
-    time.sleep(1.0)
-    assert 1 <= broker.llen(QUEUE) <= 5
+    assert eventually(lambda: broker.llen(QUEUE) > 0)
+    time.sleep(2 * doorbell.INTERVAL)
+    bells = broker.llen(QUEUE)
+    assert bells <= 2 + (time.monotonic() - began) / doorbell.INTERVAL
 
 
 @pytest.mark.slow
@@ -70,10 +74,11 @@ def test_a_frozen_broker_delays_no_request_and_is_rung_again(
     [valkey] = [server.pid(services) for server in embedded.SERVERS if server.name == "redis"]
     os.kill(valkey, signal.SIGSTOP)
     try:
-        slowest = max(seconds_to_ring() for _ in range(20) if time.sleep(0.1) is None)
+        # Of a busy machine any one may be slow; who waits for the broker is slow each time.
+        usual = statistics.median(seconds_to_ring() for _ in range(20) if time.sleep(0.1) is None)
     finally:
         os.kill(valkey, signal.SIGCONT)
-    assert slowest < 0.25
+    assert usual < 0.25
     assert doorbell._ringer.is_alive()
 
     broker.delete(QUEUE)

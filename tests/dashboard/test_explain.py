@@ -1,5 +1,7 @@
 """How a figure is computed, and the transactions behind it."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains
@@ -8,6 +10,7 @@ from apps.dashboard import wording
 from apps.scorecards.metrics import METRICS
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
+from tests.dashboard.walking import page_of
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +45,49 @@ def test_a_figure_that_does_not_agree_with_its_transactions_says_so(as_bea, happ
     happened(*done("a"), *done("b"))
     Transaction.objects.filter(correlation_id="a").delete()
     assert "not the same" in explanation(as_bea, "/explain/started/").check.text
+
+
+def links_of(client, path, metric: str) -> list[str]:
+    """Where a page leads for its figures of a metric."""
+    return [address for code, address, _ in page_of(client, path).found if code == metric]
+
+
+@pytest.fixture
+def mid_minute(time_machine):
+    time_machine.move_to("2026-06-01T12:00:30Z", tick=False)
+    return time_machine
+
+
+@pytest.mark.parametrize("page", ["/flow/", "/scorecards/", "/flow/flow_1/NORTH/"])
+def test_a_figure_is_explained_over_the_window_of_its_page(mid_minute, as_bea, happened, page):
+    happened(*done("a"), *done("b"))
+    address = links_of(as_bea, page, "attainment")[0]
+    mid_minute.shift(timedelta(minutes=10))
+    happened(*stuck("later"), *done("now", hours_ago=0.1))
+    told = explanation(as_bea, address)
+    assert "2 / 3 = 66.6 %" in told.formula
+    assert "The page showed 100." in told.counted
+    assert "08:01 EDT" in next(fact.text for fact in told.facts if fact.label == "Window")
+
+
+def test_what_arrived_since_the_page_is_said(mid_minute, as_bea, happened):
+    happened(*stuck("a"), *done("b"))
+    started, waiting = (
+        links_of(as_bea, "/scorecards/flow_1/", code)[0] for code in ("started", "open")
+    )
+    assert (
+        "showed" not in explanation(as_bea, started).counted + explanation(as_bea, waiting).counted
+    )
+    mid_minute.shift(timedelta(minutes=2))
+    happened(*stuck("late"), *stuck("later"), *done("c"))
+    assert "The page showed 2: 3 more since." in explanation(as_bea, started).counted
+    told = explanation(as_bea, waiting).counted
+    assert "has no past" in told and "The page showed 1: 2 more since." in told
+
+
+def test_a_number_that_no_page_shows_is_refused(as_bea, network):
+    for bad in ("<b>", "1,2", "a lot", "9" * 30):
+        assertContains(as_bea.get(ATTAINMENT, {"seen": bad}), "not clear", status_code=400)
 
 
 def test_no_data_is_said_and_not_a_hundred_percent(as_bea, network):

@@ -67,7 +67,7 @@ def test_what_was_committed_survives_kill_9(var: Path):
     ask(where, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
     with broker(where) as redis:
         redis.set("kept", "yes")
-        time.sleep(1.1)  # the append-only file is synced each second
+        redis.execute_command("WAITAOF", 1, 0, 0)
 
     for server in embedded.SERVERS:
         os.kill(server.pid(where), signal.SIGKILL)

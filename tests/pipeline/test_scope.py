@@ -92,14 +92,14 @@ def test_a_transaction_that_another_fold_begins_meanwhile_is_respected(network):
             assert services._fold_claim(first, 1) == 1
             work = pool.submit(fold_ours)
             wait_for_a_lock()
-        work.result(timeout=30)
+        work.result(timeout=120)
 
     assert Transaction.objects.get().facility_id == theirs.facility_id
     assert Quarantine.objects.get().batch_id == batch
 
 
 def wait_for_a_lock():
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         with connection.cursor() as cursor:
             cursor.execute(WAITS)

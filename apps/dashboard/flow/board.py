@@ -17,7 +17,17 @@ from apps.dashboard.board import DEFAULT_WINDOW, WINDOWS, Selection, is_stale
 from apps.dashboard.flow.budgets import burns_of
 from apps.dashboard.flow.compare import past
 from apps.dashboard.flow.tiles import Now, flow_tiles
-from apps.dashboard.heat import LEGEND, Address, Board, Heat, Tone, heat, judge
+from apps.dashboard.heat import (
+    EXPLAINED,
+    LEGEND,
+    Address,
+    Board,
+    Explained,
+    Heat,
+    Tone,
+    heat,
+    judge,
+)
 from apps.dashboard.scope import Scope, columns
 from apps.dashboard.tiles import Tile
 from apps.scorecards import queries
@@ -102,22 +112,30 @@ def picture(scope: Scope, chosen: Selection, state: State, *, now: datetime) -> 
     burns = burns_of(scope, chosen, now=now)
     cards = board.cards
     told = Now(
-        cards.total, window, burns, len(board.silent), len(cards.cells), explained_for(chosen)
+        cards.total, window, burns, len(board.silent), len(cards.cells), explained_for(chosen, now)
     )
     shown = flow_tiles(told, past(scope, chosen, now=now))
     return Picture(shown, table, is_stale(state, now), _summary(table))
 
 
-def explained_for(chosen: Selection) -> Callable[[str], str]:
-    """Addresses where the metrics of this choice are explained."""
-    where = chosen.where
-    return lambda code: figures.address(code, **where)
+def explained_for(chosen: Selection, now: datetime) -> Callable[[str, str], str]:
+    """Addresses where the metrics of this choice are explained, each with what is shown of it."""
+
+    def address(code: str, text: str) -> str:
+        return figures.address(code, **chosen.counted(code, now), seen=figures.seen(text))
+
+    return address
 
 
-def explained_of(chosen: Selection) -> Callable[[str, Workflow], str]:
+def explained_of(chosen: Selection, now: datetime) -> Explained:
     """The same of one workflow, ready to be put between quotes."""
-    where = chosen.where
-    return lambda code, line: escape(figures.address(code, workflow=line.code, **where))
+    counted = {code: chosen.counted(code, now) for code in EXPLAINED}
+
+    def address(code: str, line: Workflow, text: str) -> str:
+        where = counted[code]
+        return escape(figures.address(code, workflow=line.code, **where, seen=figures.seen(text)))
+
+    return address
 
 
 def judged_cells(
@@ -142,7 +160,7 @@ def _board(scope: Scope, chosen: Selection, state: State, now: datetime) -> Boar
         scope.catalogue.document.workflows,
         columns(chosen.places.facilities, used),
         address_of(chosen),
-        explained_of(chosen),
+        explained_of(chosen, now),
     )
 
 

@@ -129,7 +129,7 @@ def _age_rows(found: Ages, chosen: Selection) -> list[AgeRow]:
     most = max(found.counts)
 
     def figure(code: str, value: int | None) -> SafeString:
-        return figures.figure(figures.shown(code, value), code, places=chosen.where["places"])
+        return figures.figure(figures.shown(code, value), code, **chosen.where)
 
     return [
         AgeRow(name, figure(part.code, count), f"{count / most * 100:.1f}",

@@ -82,7 +82,7 @@ class Course:
 
     def explained(self, code: str) -> str:
         """Where a metric of the window is explained."""
-        return figures.address(code, **self.chosen.where)
+        return figures.address(code, **self.chosen.counted(code, self.now))
 
     def address(self, name: str) -> str:
         return reverse("dashboard:flow-chart", args=[name]) + self.chosen.query
@@ -121,7 +121,7 @@ def _made(scope: Scope, chosen: Selection, state: State, now: datetime) -> tuple
         backlog(ages(facility_ids=places, workflow_ids=lines), chosen, now=now),
         budgets(burns, scope, address_of(chosen), now=now),
         figures.address("open", **chosen.where),
-        figures.address("burning", **chosen.where),
+        figures.address("burning", **chosen.counted("burning", now)),
     )
     return made, made.version
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from apps.dashboard import wording
 from apps.dashboard.flow.compare import Past
@@ -28,25 +29,29 @@ class Now:
     silent: int
     feeds: int
     # Where a metric of these figures is explained.
-    address: Callable[[str], str]
+    address: Callable[[str, str], str]
 
 
 def flow_tiles(now: Now, past: Past) -> list[Tile]:
     """The six figures of the page."""
     return [
-        Tile("Messages", wording.count(now.total.events), foot=_against_usual(now, past),
-             address=now.address("events"), metric="events"),
+        _tile(now, "events", "Messages", wording.count(now.total.events),
+              foot=_against_usual(now, past)),
         _within(now, past),
         _p95(now, past),
-        Tile("Backlog", wording.count(now.total.open),
-             foot=drain_in_words(now.total.open, past.drain(now.total.open)),
-             address=now.address("open"), metric="open"),
+        _tile(now, "open", "Backlog", wording.count(now.total.open),
+              foot=drain_in_words(now.total.open, past.drain(now.total.open))),
         _burning(now),
-        Tile("Silent feeds", wording.count(now.silent), f"of {wording.count(now.feeds)}",
-             "no event for an hour that is usually busy",
-             "volume-off" if now.silent else "",
-             address=now.address("silent"), metric="silent"),
+        _tile(now, "silent", "Silent feeds", wording.count(now.silent),
+              unit=f"of {wording.count(now.feeds)}",
+              foot="no event for an hour that is usually busy",
+              icon="volume-off" if now.silent else ""),
     ]  # fmt: skip
+
+
+def _tile(now: Now, code: str, label: str, figure: str, **more: Any) -> Tile:
+    """A figure that opens its explanation, which is told what was shown."""
+    return Tile(label, figure, **more, address=now.address(code, figure), metric=code)
 
 
 def _against_usual(now: Now, past: Past) -> str:
@@ -67,26 +72,19 @@ def percent_against(found: float, usual: float) -> str:
 def _within(now: Now, past: Past) -> Tile:
     total = now.total
     if total.attainment is None:
-        return Tile("Within SLA", wording.NOTHING, foot="nothing was due",
-                    address=now.address("attainment"), metric="attainment")  # fmt: skip
+        return _tile(now, "attainment", "Within SLA", wording.NOTHING, foot="nothing was due")
     before = past.before.attainment
     compared = f", {wording.percent(before)} a week before" if before is not None else ""
-    figure = wording.percent(total.attainment)
-    return Tile(
-        "Within SLA",
-        figure,
-        "%",
-        f"of {wording.count(total.due)} due{compared}",
-        address=now.address("attainment"),
-        metric="attainment",
-    )
+    foot = f"of {wording.count(total.due)} due{compared}"
+    share = wording.percent(total.attainment)
+    return _tile(now, "attainment", "Within SLA", share, unit="%", foot=foot)
 
 
 def _p95(now: Now, past: Past) -> Tile:
     figure, _, unit = p95(now.total).partition(wording.NARROW)
     [before] = past.before.quantiles(P95)
     foot = NO_WEEK if before is None else f"was {wording.latency(before)} a week before"
-    return Tile("p95 latency", figure, unit, foot, address=now.address("p95"), metric="p95")
+    return _tile(now, "p95", "p95 latency", figure, unit=unit, foot=foot)
 
 
 def drain_in_words(backlog: int, drain: Drain | None) -> str:
@@ -122,7 +120,5 @@ def _burning(now: Now) -> Tile:
         foot = f"pages: {pages}, tickets: {tickets}"
     icon = "flame" if pages or tickets else ""
     figure = wording.count(pages + tickets)
-    return Tile(
-        "Burning budget", figure, f"of {wording.count(len(burns))}", foot, icon,
-        address=now.address("burning"), metric="burning",
-    )  # fmt: skip
+    unit = f"of {wording.count(len(burns))}"
+    return _tile(now, "burning", "Burning budget", figure, unit=unit, foot=foot, icon=icon)

@@ -8,11 +8,11 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
-from apps.catalog.models import Facility
+from apps.catalog.snapshot import snapshot
 from apps.telemetry.formats.events import TYPES, AmountKind, Outcome
 from apps.telemetry.models import Quarantine, QuarantineOperation, Source
-from apps.telemetry.queries import Selection
-from apps.telemetry.refusals import Code
+from apps.telemetry.queries import Selection, naming
+from apps.telemetry.refusals import NAMES, Code
 from apps.telemetry.services.operations import Plan
 from apps.telemetry.services.quarantine import LONGEST_REASON, SHORTEST_REASON
 
@@ -52,26 +52,49 @@ class FilterForm(forms.Form):
     source = forms.ModelChoiceField(
         Source.objects.none(), to_field_name="code", required=False, empty_label="Any source"
     )
-    facility = forms.ModelChoiceField(
-        Facility.objects.none(), to_field_name="code", required=False, empty_label="Any facility"
-    )
+    facility = forms.TypedChoiceField(required=False, empty_value=None)
     period = forms.ChoiceField(choices=[("", "Any time"), *PERIODS], required=False)
+    name = forms.CharField(max_length=256, required=False, strip=False, widget=forms.HiddenInput)
 
     def __init__(
         self, data: Mapping[str, Any], *, sources: QuerySet[Source], facilities: Sequence[int]
     ) -> None:
         super().__init__({"state": Quarantine.State.OPEN, **{k: data[k] for k in data}})
         cast(Any, self.fields["source"]).queryset = sources
-        places = Facility.objects.filter(pk__in=facilities)
-        cast(Any, self.fields["facility"]).queryset = places
+        self._offer(facilities)
         for field in self.fields.values():
             field.widget.attrs["class"] = "control select"
         self.is_valid()
 
-    def chosen(self) -> dict[str, Any]:
-        """Columns to filter by; a filter that makes no sense is as good as not set."""
+    def _offer(self, facilities: Sequence[int]) -> None:
+        """Facilities by code and name, in order of the tree; chosen, they are known by number."""
+        known = snapshot().facilities_by_id
+        places = sorted((known[one] for one in facilities), key=lambda place: place.path)
+        field = cast(forms.TypedChoiceField, self.fields["facility"])
+        field.choices = [("", "Any facility"), *((one.code, one.name) for one in places)]
+        field.coerce = lambda code: snapshot().facilities[code].id
+
+    def of(self, visible: QuerySet[Quarantine]) -> QuerySet[Quarantine]:
+        """What is listed; a filter that makes no sense is as good as not set."""
         names = ("state", "code", "source", "facility")
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data.get(name)}
+        said = self.cleaned_data
+        found = visible.filter(**{name: said[name] for name in names if said.get(name)})
+        return naming(found, said["code"], self.named) if self.named else found
+
+    @property
+    def named(self) -> str:
+        """The name that nobody knew, where the reason is about one."""
+        return self.cleaned_data.get("name", "") if self.why in NAMES else ""
+
+    @property
+    def why(self) -> str:
+        """The reason, if one is chosen."""
+        return str(self.cleaned_data.get("code", ""))
+
+    @property
+    def shows_names(self) -> bool:
+        """Whether what is listed is open for a name that nobody knew."""
+        return self.why in NAMES and self.cleaned_data.get("state") == Quarantine.State.OPEN
 
     def since(self) -> datetime | None:
         """The beginning of the period."""
@@ -83,14 +106,13 @@ class FilterForm(forms.Form):
         return bool(self.cleaned_data.get(name))
 
     def selection(self) -> Selection | None:
-        """Open events of one reason, for an act on all of them; nothing if no reason is chosen."""
+        """Open events of one reason, for an act on all of them; nothing if no reason is chosen, or
+        only those of one name, which the catalogue sends on."""
         code = self.cleaned_data.get("code")
-        if not code or self.cleaned_data.get("state") != Quarantine.State.OPEN:
+        if not code or self.named or self.cleaned_data.get("state") != Quarantine.State.OPEN:
             return None
         source, facility = self.cleaned_data.get("source"), self.cleaned_data.get("facility")
-        return Selection(
-            code, source.pk if source else None, facility.pk if facility else None, self.since()
-        )
+        return Selection(code, source.pk if source else None, facility, self.since())
 
 
 class CorrectionForm(forms.Form):
