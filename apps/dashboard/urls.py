@@ -5,6 +5,7 @@ from django.urls import path
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
 from apps.dashboard.views import catalogue, changes
+from apps.dashboard.views import exceptions as kinds
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.downloads import cell_table, events_table, flow_chart_table, flow_table
 from apps.dashboard.views.explain import explain, explained, explained_table
@@ -72,6 +73,12 @@ urlpatterns = [
         changes.target_change,
         name="target-change",
     ),
+    path("catalogue/exceptions/", kinds.exceptions, name="exceptions"),
+    path("catalogue/exceptions/new/", kinds.exception_new, name="exception-new"),
+    path("catalogue/exceptions/<str:code>/", kinds.exception, name="exception"),
+    path("catalogue/exceptions/<str:code>/words/", kinds.playbook_change, name="playbook-change"),
+    path("catalogue/exceptions/<str:code>/codes/", kinds.signal_new, name="signal-new"),
+    path("catalogue/codes/<int:pk>/remove/", kinds.signal_remove, name="signal-remove"),
     path("catalogue/alias/", changes.alias_new, name="alias-new"),
     path("catalogue/alias/<int:pk>/remove/", changes.alias_remove, name="alias-remove"),
     path("catalogue/changes/", changes.proposal_list, name="proposals"),

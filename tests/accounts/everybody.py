@@ -19,6 +19,8 @@ from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import (
     ChangeProposal,
+    ErrorSignal,
+    ExceptionKind,
     Facility,
     FacilityAlias,
     Interface,
@@ -143,6 +145,8 @@ OPERATED = {
     "telemetry:source": "source", "telemetry:source-switch": "source",
     "telemetry:key-issue": "source",
     "dashboard:facility": "facility", "dashboard:workflow": "workflow",
+    "dashboard:exception": "kind", "dashboard:playbook-change": "kind",
+    "dashboard:signal-new": "kind", "dashboard:signal-remove": "signal",
     "dashboard:alias-remove": "alias", "dashboard:proposal": "proposal",
     "dashboard:proposal-decide": "proposal", "dashboard:proposal-withdraw": "proposal",
 }  # fmt: skip
@@ -177,6 +181,8 @@ def settle(network: Network) -> Place:
             "key": ("nope", "src_0"),
             "facility": "NOPE",
             "workflow": "nope",
+            "kind": "nope",
+            "signal": 0,
             "alias": 0,
             "proposal": 0,
         },
@@ -201,8 +207,18 @@ def operated_at(network: Network, place: int) -> dict[str, Any]:
         "facility": facility.code,
         # Everybody who may look at workflows sees all of them.
         "workflow": "flow_1" if place == NORTH else "elsewhere",
+        # Nor does a kind of exception lie anywhere.
+        "kind": "TST-01" if place == NORTH else "elsewhere",
+        "signal": explained() if place == NORTH else 0,
         **catalogued_at(facility),
     }
+
+
+def explained() -> int:
+    """A kind of exception and the code it is known by."""
+    kind = ExceptionKind.objects.create(code="TST-01", position=1)
+    said = {"standard": "http", "code": "503", "error_class": "transport"}
+    return ErrorSignal.objects.create(kind=kind, **said).pk
 
 
 def catalogued_at(facility: Facility) -> dict[str, int]:

@@ -65,6 +65,7 @@ MEANINGS = [
     ("condition overdue -", "claim", "payer", "TRN-07 no_ack"),
     ("condition overdue -", "payment", "erp", "PAY-05 no_ack"),
     ("condition business_overdue -", "charge", "billing", "CHG-01 sequence"),
+    ("condition overdue -", "registration", "billing", "TRN-12 deadline"),
     ("condition silent -", "charge", "billing", "TRN-10 no_ack"),
     ("ACME 17 nowhere", "charge", "billing", None),
 ]
@@ -92,7 +93,7 @@ def test_the_seed_tells_what_native_codes_mean(seeded):
     found = [(text, of, to, meaning(text, of, to)) for text, of, to, _ in MEANINGS]
     assert found == MEANINGS
     # Every kind has words, a due time, an owner, and at least one sign to know it by.
-    assert ExceptionKind.objects.count() == Playbook.objects.count() == 79
+    assert ExceptionKind.objects.count() == Playbook.objects.count() == 80
     assert not ExceptionKind.objects.filter(signals=None).exists()
     for playbook in Playbook.objects.all():
         playbook.full_clean()

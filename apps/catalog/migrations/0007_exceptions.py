@@ -180,7 +180,7 @@ class Migration(migrations.Migration):
                 (
                     "severity",
                     models.PositiveSmallIntegerField(
-                        choices=[(1, "Critical"), (2, "High"), (3, "Medium"), (4, "Low")]
+                        choices=[(1, "Critical"), (2, "High"), (3, "Moderate"), (4, "Low")]
                     ),
                 ),
                 (

@@ -44,7 +44,7 @@ class ErrorClass(models.TextChoices):
 class Severity(models.IntegerChoices):
     CRITICAL = 1, "Critical"
     HIGH = 2, "High"
-    MEDIUM = 3, "Medium"
+    MEDIUM = 3, "Moderate"
     LOW = 4, "Low"
 
 

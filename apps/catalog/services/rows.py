@@ -18,9 +18,13 @@ from django.db import DataError, IntegrityError, models, transaction
 from apps.catalog.models import Clock, Stage
 from apps.catalog.services.refusals import words_of
 from apps.catalog.services.spans import refresh_spans
-from apps.core.db import execute
+from apps.core.db import execute, fetch_value
 
 Row = dict[str, Any]
+# A moment that is not known while the change waits: two minutes after somebody approves it, on the
+# minute, as for targets.
+AT_APPROVAL = "at approval"
+SOON = "SELECT date_trunc('minute', now()) + interval '2 minutes'"
 # Triggers keep these.
 DERIVED = {"path"}
 
@@ -42,20 +46,26 @@ class DoesNotFit(Exception):
     """The catalogue's rules refuse the change as it stands now."""
 
 
-def changed(row: models.Model, *fields: str) -> Row:
-    """A row that becomes what this unsaved one says, in these fields or all of them."""
+def changed(row: models.Model, *fields: str, at_approval: str = "") -> Row:
+    """A row that becomes what this unsaved one says, in these fields or all of them; `at_approval`
+    names the field that becomes the moment somebody approves."""
     before = type(row)._default_manager.get(pk=row.pk)
     was, becomes = _values(before), _values(row)
+    if at_approval:
+        becomes[at_approval] = AT_APPROVAL
     names = [name for name in becomes if was[name] != becomes[name] and name in (fields or becomes)]
-    said = [_said(before, row, name) for name in names]
+    said = [_said(before, row, name, becomes[name]) for name in names]
     if isinstance(row, Stage) and "rank" in names:
         said += _ends_moved(before, row)
     return _row(before, _only(names, was), _only(names, becomes), said)
 
 
-def added(row: models.Model) -> Row:
-    """A row that is not there yet."""
-    return _row(row, None, _values(row), [_said(None, row, name) for name in _values(row)])
+def added(row: models.Model, *, at_approval: str = "") -> Row:
+    """A row that is not there yet; `at_approval` as above."""
+    becomes = _values(row)
+    if at_approval:
+        becomes[at_approval] = AT_APPROVAL
+    return _row(row, None, becomes, [_said(None, row, *value) for value in becomes.items()])
 
 
 def removed(row: models.Model) -> Row:
@@ -98,7 +108,8 @@ def _write(rows: Sequence[Row]) -> None:
 def _save(row: models.Model, becomes: Row) -> None:
     for name, value in becomes.items():
         field = row._meta.get_field(name)
-        setattr(row, field.attname, field.to_python(value))  # type: ignore[union-attr]
+        told = fetch_value(SOON) if value == AT_APPROVAL else value
+        setattr(row, field.attname, field.to_python(told))  # type: ignore[union-attr]
     row.clean_fields(exclude=DERIVED)
     row.validate_unique(exclude=DERIVED)
     row.save()
@@ -167,10 +178,13 @@ def _row(row: models.Model, was: Row | None, becomes: Row | None, said: Iterable
     }
 
 
-def _said(before: models.Model | None, after: models.Model, name: str) -> list[str]:
+def _said(
+    before: models.Model | None, after: models.Model, name: str, becomes: Any = None
+) -> list[str]:
     """A field by name, with its old and its new value in words."""
     label = str(after._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
-    return [label, _shown(before, name) if before else "", _shown(after, name)]
+    then = "two minutes after approval" if becomes == AT_APPROVAL else _shown(after, name)
+    return [label, _shown(before, name) if before else "", then]
 
 
 def _ends_moved(before: models.Model | None, after: Stage) -> Iterator[list[str]]:

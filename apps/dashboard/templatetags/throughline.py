@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
-from apps.catalog.models import ChangeProposal, SlaTarget
+from apps.catalog.models import ChangeProposal, Playbook, SlaTarget
 from apps.core.markup import markup
 from apps.dashboard import figures, glyphs, wording
 from apps.dashboard.charts import Chart
@@ -219,6 +219,12 @@ def promise(target: SlaTarget | ChangeProposal) -> str:
         return ""
     share = wording.objective(float(target.objective))
     return f"{share} % {wording.threshold(target.clock.measure, target.threshold_seconds)}"
+
+
+@register.filter
+def limit(book: Playbook) -> str:
+    """How fast it is to be resolved: `4 h of open hours`."""
+    return wording.threshold(book.due_measure, book.due_seconds).removeprefix("within ")
 
 
 @register.filter

@@ -1,0 +1,147 @@
+"""Kinds of exceptions on their pages: looked up, asked, and changed by two people."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.accounts.models import AuditEvent
+from apps.catalog.models import ChangeProposal, ErrorSignal, ExceptionKind, Playbook, Team
+from tests.dashboard.cast import make_person
+from tests.dashboard.conftest import signed_in
+
+WORDS = {
+    "title": "It broke", "happened": "“{step}” broke.", "matters": "It waits.",
+    "steps": "Mend it.\nSend it.", "replay": "safe", "severity": 2,
+}  # fmt: skip
+
+
+@pytest.fixture
+def kind(network):
+    found = ExceptionKind.objects.create(code="TST-01", position=1)
+    team = Team.objects.create(code="desk", name="Desk")
+    Playbook.objects.create(
+        kind=found, owner=team, due_seconds=4 * 3600, due_measure="business", why="First.",
+        effective_from=timezone.now() - timedelta(days=9), **WORDS,
+    )  # fmt: skip
+    ErrorSignal.objects.create(kind=found, standard="http", code="503", error_class="transport")
+    return found
+
+
+@pytest.fixture
+def as_lea(network):
+    """A second lead, who approves."""
+    return signed_in(make_person("lea", "integration_lead", network.facilities[0].parent))
+
+
+def said(**other):
+    team = Team.objects.get(code="desk")
+    due = {"owner": team.pk, "due": "30", "unit": "elapsed 60", "why": "Staff asked for it."}
+    return {**WORDS, **due, **other}
+
+
+def test_a_kind_shows_its_words_and_what_it_is_known_by(as_ivo, kind):
+    page = as_ivo.get("/catalogue/exceptions/TST-01/").content.decode()
+    for text in ("It broke", "2. Send it.", "http 503", "4\u202fh of open hours", "In force"):
+        assert text in page
+
+
+def test_a_code_is_asked_and_answered(as_ivo, kind):
+    known = as_ivo.get("/catalogue/exceptions/?standard=http&code=503&location=x")
+    assert known.context["meaning"].kind == kind
+    unknown = as_ivo.get("/catalogue/exceptions/?standard=http&code=999").content.decode()
+    assert "Nobody has said what it means" in unknown
+    for query in ("?code=", "?standard=http&code=1&workflow=nope", "?code=1&target=nope"):
+        assert as_ivo.get(f"/catalogue/exceptions/{query}").status_code == 200
+
+
+def test_other_words_hold_once_a_second_person_agrees(as_ivo, as_lea, kind):
+    form = as_ivo.get("/catalogue/exceptions/TST-01/words/").content.decode()
+    assert 'value="4"' in form
+    as_ivo.post("/catalogue/exceptions/TST-01/words/", said(title="It broke badly"))
+    proposal = ChangeProposal.objects.get()
+    assert (proposal.kind, Playbook.objects.count()) == ("rows", 1)
+    shown = as_lea.get(f"/catalogue/changes/{proposal.pk}/").content.decode()
+    assert "It broke badly" in shown
+    assert "two minutes after approval" in shown
+
+    as_lea.post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    old, new = kind.playbooks.order_by("effective_from")
+    assert old.effective_to == new.effective_from > timezone.now()
+    assert (new.title, new.due_seconds, new.due_measure) == ("It broke badly", 1800, "elapsed")
+
+
+def test_nobody_approves_their_own_words(as_ivo, kind):
+    as_ivo.post("/catalogue/exceptions/TST-01/words/", said(title="Mine"))
+    proposal = ChangeProposal.objects.get()
+    as_ivo.post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    assert Playbook.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"happened": "{patient} called"}, "It may name {facility}"),
+        ({"due": "0.5"}, "Between a minute and a year"),
+        ({"due": "9000", "unit": "business 3600"}, "Between a minute and a year"),
+        ({"why": "no"}, "at least 5"),
+        ({"severity": "9"}, "valid choice"),
+        ({"title": "x" * 81}, "at most 80"),
+    ],
+)
+def test_words_that_cannot_be_are_shown_again_with_the_reason(as_ivo, kind, wrong, text):
+    page = as_ivo.post("/catalogue/exceptions/TST-01/words/", said(**wrong))
+    assert text in page.content.decode()
+    assert not ChangeProposal.objects.exists()
+
+
+def test_a_new_kind_is_one_persons_and_says_nothing_until_two_agree(as_ivo, as_lea, kind):
+    answer = as_ivo.post("/catalogue/exceptions/new/", {"code": "TST-02"})
+    assert answer.url == "/catalogue/exceptions/TST-02/words/"
+    assert AuditEvent.objects.filter(on="exception:TST-02").exists()
+    assert "Nothing said yet" in as_ivo.get("/catalogue/exceptions/").content.decode()
+    as_ivo.post("/catalogue/exceptions/TST-02/words/", said())
+    as_lea.post(
+        f"/catalogue/changes/{ChangeProposal.objects.get().pk}/decide/", {"decision": "approve"}
+    )
+    assert Playbook.objects.filter(kind__code="TST-02").count() == 1
+
+
+def test_a_code_of_a_kind_is_well_formed_and_new(as_ivo, kind):
+    for code, text in (("tst", "two or three capitals"), ("TST-01", "already exists")):
+        page = as_ivo.post("/catalogue/exceptions/new/", {"code": code}).content.decode()
+        assert text in page
+
+
+def test_codes_come_and_go_by_two_people(as_ivo, as_lea, kind):
+    new = {"standard": "HL7", "code": "103", "location": "FT1-*", "error_class": "syntax",
+           "why": "It means this."}  # fmt: skip
+    as_ivo.post("/catalogue/exceptions/TST-01/codes/", new)
+    as_ivo.post(f"/catalogue/codes/{kind.signals.get().pk}/remove/")
+    for proposal in ChangeProposal.objects.all():
+        as_lea.post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    assert str(kind.signals.get()) == "HL7 103 FT1-*"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"code": "1 2"}, "Without spaces"),
+        ({"code": "*", "location": "*"}, "Name some of it"),
+        ({"standard": "http", "code": "503", "location": "*"}, "means something already"),
+    ],
+)
+def test_a_code_that_cannot_be_is_shown_again_with_the_reason(as_ivo, kind, wrong, text):
+    new = {"standard": "HL7", "code": "103", "location": "*", "error_class": "syntax",
+           "why": "It means this."}  # fmt: skip
+    page = as_ivo.post("/catalogue/exceptions/TST-01/codes/", {**new, **wrong}, follow=True)
+    assert text in page.content.decode()
+    assert not ChangeProposal.objects.exists()
+
+
+def test_the_list_costs_the_same_however_many_kinds_there_are(as_ivo, kind, budget):
+    for number in range(2, 30):
+        ExceptionKind.objects.create(code=f"TST-{number:02}", position=number)
+    as_ivo.get("/catalogue/exceptions/")
+    with budget(13, exact=False):
+        as_ivo.get("/catalogue/exceptions/")
