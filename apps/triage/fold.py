@@ -188,24 +188,23 @@ SELECT id, 'opened', '', 'open', '' FROM born
 
 # Every case of a transaction that was touched: what is known of its business, what ended it, and
 # whether that opens or closes it. What a person closed stays closed here.
+#
+# As in the fold: what is not an equality is not taken for one row, which would make joins loops.
 SETTLE = """
 WITH mine AS MATERIALIZED (
     SELECT c.* FROM triage_case c
      WHERE c.transaction_id IN (SELECT id FROM fold_changed)
      ORDER BY c.id FOR UPDATE
-), ending AS MATERIALIZED (
-    SELECT e.transaction_id, e.occurred_at, e.rank,
-           e.outcome = 1 AND COALESCE(r.terminal_outcome, 0) < 2 AS succeeds,
-           e.outcome = 6 OR COALESCE(r.terminal_outcome, 0) > 0 AS ends
-      FROM fold_new e LEFT JOIN fold_stage_rule r USING (stage_id)
-     WHERE e.kind < 2 AND e.outcome IN (1, 6)
-       AND e.transaction_id IN (SELECT transaction_id FROM mine WHERE condition = 1)
 ), ended AS (
-    SELECT m.id, min(e.occurred_at) FILTER (WHERE e.succeeds AND e.rank >= m.rank) AS succeeded_at,
-           min(e.occurred_at) FILTER (WHERE e.ends AND NOT (e.succeeds AND e.rank >= m.rank))
-               AS ended_at
-      FROM mine m JOIN ending e USING (transaction_id)
-     WHERE m.condition = 1 AND e.occurred_at > m.last_seen GROUP BY 1
+    SELECT m.id,
+           min(e.occurred_at) FILTER (WHERE e.outcome = 1 AND e.rank >= m.rank
+               AND COALESCE(r.terminal_outcome, 0) < 2) AS succeeded_at,
+           min(e.occurred_at) FILTER (WHERE e.outcome = 6 OR r.terminal_outcome >= 2
+               OR r.terminal_outcome = 1 AND e.rank < m.rank) AS ended_at
+      FROM mine m
+      JOIN fold_new e ON e.transaction_id = m.transaction_id AND e.occurred_at > m.last_seen
+      LEFT JOIN fold_stage_rule r ON r.stage_id = e.stage_id
+     WHERE m.condition < 2 AND e.kind < 2 AND e.outcome IN (1, 6) GROUP BY 1
 ), facts AS (
     SELECT m.*, t.facility_id AS at_facility, t.payer AS by_payer, t.amount_minor AS amount,
            t.amount_kind AS kind_of_amount, t.service_date AS served_on,
