@@ -27,7 +27,7 @@ from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
-from apps.triage.fold import record_cases
+from apps.triage.fold import record_cases, record_missing
 
 log = logging.getLogger(__name__)
 
@@ -204,6 +204,7 @@ def _refold(horizon: datetime) -> int:
     for mark in (fold.mark_overdue, fold.mark_expired):
         while mark(rows=MARKED_AT_ONCE):
             pass
+    record_missing()
     return events
 
 

@@ -12,7 +12,7 @@ Folds that touch one transaction take turns by its row, so they take turns by it
 are locked in the order of their ids, as everybody does who locks several.
 """
 
-from apps.core.db import runner
+from apps.core.db import FEW_ROWS, execute, runner
 
 # - A failed or dead-lettered step; also a step that ends rejected, if it says why (a denied claim).
 # - A code is asked for its meaning once, however many failed with it.
@@ -263,6 +263,20 @@ INSERT INTO triage_caseevent (case_id, kind, before, after, reason)
 SELECT id, CASE WHEN closes THEN 'resolved' ELSE 'regressed' END, before, after, resolved_by
   FROM changed WHERE closes OR reopens
 """
+
+
+# What has cases was counted by the fold that stored it.
+FORGET_COUNTED = """
+DELETE FROM fold_new
+ WHERE transaction_id IN (SELECT transaction_id FROM triage_case WHERE condition < 2)
+"""
+
+
+def record_missing() -> None:
+    """After a rebuild, whose events `fold_new` holds: open the cases of failures that have none,
+    as those have that were folded before there were cases."""
+    execute(FORGET_COUNTED)
+    record_cases(FEW_ROWS + 1)
 
 
 def record_cases(touched: int) -> None:

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from apps.pipeline import services
 from apps.triage.models import Case, CaseEvent, Group
 from tests.pipeline.network import START, event, post
+from tests.triage import oracle
 from tests.triage.test_properties import expect_the_oracle
 
 OUTAGE = ("http", "503", "/payer", "")
@@ -214,6 +215,20 @@ def test_one_batch_is_one_look_at_the_cases_however_many_it_touches(network):
     assert not Case.objects.filter(status="open").exists()
     about_cases = [one for one in asked.captured_queries if "triage_case" in one["sql"]]
     assert len(about_cases) <= 3, record_cases.__name__
+
+
+def test_a_rebuild_leaves_cases_alone_and_opens_those_that_are_missing(network):
+    fold(network, failed(1), {"rank": 1, "at": START}, subject="known")
+    fold(network, failed(2), subject="unknown")
+    fold(network, fine(9), failed(12), subject="unknown")
+    fold(network, fine(0, rank=1), subject="late")
+    services.sweep_due()
+    before = oracle.stored()
+    Case.objects.exclude(transaction_id=Case.objects.earliest("opened_at").transaction_id).delete()
+    services.rebuild()
+    assert oracle.stored() == before
+    services.rebuild()
+    assert oracle.stored() == before
 
 
 @pytest.mark.slow
