@@ -114,6 +114,12 @@ ROLES: Mapping[str, Role] = {
 }
 
 
+def roles_with(permission: str) -> str:
+    """The roles that include a permission, as people say it."""
+    names = [role.name for role in ROLES.values() if permission in role.permissions]
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
 def every_permission() -> Iterator[str]:
     """All permissions that some role names."""
     for role in ROLES.values():

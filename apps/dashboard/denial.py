@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from apps.accounts.access import Denied
 from apps.accounts.models import Capability
-from apps.accounts.roles import ROLES
+from apps.accounts.roles import roles_with
 
 GIVE_ROLES = "accounts.manage_people"
 
@@ -23,9 +23,3 @@ def denial(error: Exception) -> Denial:
     missing = error.missing if isinstance(error, Denied) else ""
     words = {f"accounts.{code}": str(name) for code, name in Capability._meta.permissions}
     return Denial(words.get(missing, ""), roles_with(missing), roles_with(GIVE_ROLES))
-
-
-def roles_with(permission: str) -> str:
-    """The roles that include a permission, as people say it."""
-    names = [role.name for role in ROLES.values() if permission in role.permissions]
-    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

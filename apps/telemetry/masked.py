@@ -1,17 +1,20 @@
 """A refused event as lines of JSON, with the faulty place marked; and what to do about it."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from apps.catalog.models import ChangeProposal
+from apps.catalog.models import ChangeProposal, System
 from apps.catalog.services import proposals
 from apps.telemetry.models import Quarantine
+from apps.telemetry.queries import Named
 from apps.telemetry.refusals import Code
+
+ADDS_ALIASES, KEEPS_SOURCES = "catalog.add_facilityalias", "accounts.rotate_source_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Step:
     detail: str = ""
     address: str = ""
     label: str = ""
+    # What it takes to open the address.
+    needs: str = "accounts.view_catalogue"
 
 
 def lines(view: Mapping[str, Any], pointer: str) -> list[Line]:
@@ -70,16 +75,12 @@ def _help(item: Quarantine) -> str:
     return Code(item.code).help if item.code in list(Code) else ""
 
 
-def _said(item: Quarantine, name: str) -> str:
-    data = item.view.get("event", {}).get("data")
-    return str(data.get(name, "")) if isinstance(data, dict) else ""
-
-
 def _add_alias(item: Quarantine) -> Step:
-    name = _said(item, "facility")
-    system = item.source.system
-    if waiting := proposals.waiting_alias(name, system=system):
-        return _look_at_proposal(waiting)
+    waiting = proposals.waiting_alias(item.named, system=item.source.system)
+    return _look_at_proposal(waiting) if waiting else _name_facility(item.named, item.source.system)
+
+
+def _name_facility(name: str, system: System | None) -> Step:
     query = urlencode({"alias": name, "system": system.code if system else ""})
     takes_two = proposals.takes_two(system)
     when = "Once an integration lead approves it," if takes_two else "With the alias,"
@@ -88,7 +89,38 @@ def _add_alias(item: Quarantine) -> Step:
         f"{when} every event refused for this name goes on by itself, within seconds.",
         f"{reverse('dashboard:alias-new')}?{query}" if name else "",
         "Propose the alias" if takes_two else "Add the alias",
+        ADDS_ALIASES,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """A name that nobody knew, the list of what says it, and what mends all of it in one go."""
+
+    of: Named
+    query: str
+    step: Step | None
+
+
+def name_rows(code: str, found: Sequence[Named]) -> list[NameRow]:
+    """What is open by the name it says; facilities are named by an alias, all else is made."""
+    steps = _aliases_for(found) if code == Code.UNKNOWN_FACILITY else {}
+    return [
+        NameRow(one, urlencode({"code": code, "name": one.name}), steps.get(one.name))
+        for one in found
+    ]
+
+
+def _aliases_for(found: Sequence[Named]) -> dict[str, Step]:
+    """Of one system where only that one says the name, of any sender otherwise."""
+    waiting = proposals.waiting_by_alias([one.name for one in found])
+    systems = System.objects.in_bulk([one.system for one in found if one.system], field_name="code")
+    steps = {}
+    for one in found:
+        system = systems.get(one.system or "") if one.is_of_one_system else None
+        asked = waiting.get(one.name.strip())
+        steps[one.name] = _look_at_proposal(asked) if asked else _name_facility(one.name, system)
+    return {name: step for name, step in steps.items() if name}
 
 
 def _look_at_proposal(waiting: ChangeProposal) -> Step:
@@ -101,9 +133,8 @@ def _look_at_proposal(waiting: ChangeProposal) -> Step:
 
 
 def _look_at_workflow(item: Quarantine) -> Step:
-    name = _said(item, "stage") if item.code == Code.UNKNOWN_STAGE else _said(item, "workflow")
     return Step(
-        f"Choose a code the catalogue knows instead of “{name}”, or add it there.",
+        f"Choose a code the catalogue knows instead of “{item.named}”, or add it there.",
         "Once the catalogue has it, every event like this goes on by itself.",
         reverse("dashboard:workflows"),
         "Workflows and stages",
@@ -112,7 +143,7 @@ def _look_at_workflow(item: Quarantine) -> Step:
 
 def _look_at_interfaces(item: Quarantine) -> Step:
     return Step(
-        f"Choose an interface the catalogue knows instead of “{_said(item, 'interface')}”.",
+        f"Choose an interface the catalogue knows instead of “{item.named}”.",
         "Once the catalogue has it, every event like this goes on by itself.",
         reverse("dashboard:interfaces"),
         "Interfaces",
@@ -125,6 +156,7 @@ def _look_at_keys(item: Quarantine) -> Step:
         "The scope of a key is fixed; a wider one is a new key.",
         reverse("telemetry:source", args=[item.source.code]),
         "Keys of the source",
+        KEEPS_SOURCES,
     )
 
 
@@ -134,6 +166,7 @@ def _look_at_clock(item: Quarantine) -> Step:
         "Its time lay ahead of ours when it came; by now it may be past.",
         reverse("telemetry:source", args=[item.source.code]),
         "Clock of the source",
+        KEEPS_SOURCES,
     )
 
 

@@ -137,3 +137,12 @@ class Rejection(msgspec.Struct, kw_only=True):
     code: str
     pointer: str
     message: str
+
+
+# What of an event nobody knew: what names the same is mended by the same entry of the catalogue.
+NAMES: dict[str, str] = {
+    Code.UNKNOWN_FACILITY: "facility",
+    Code.UNKNOWN_WORKFLOW: "workflow",
+    Code.UNKNOWN_STAGE: "stage",
+    Code.UNKNOWN_INTERFACE: "interface",
+}

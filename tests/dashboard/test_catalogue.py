@@ -289,6 +289,18 @@ def test_events_of_nobody_knows_where_are_counted_for_who_sees_all(as_ivo, perso
     assertNotContains(noor.get(page), said)
 
 
+def test_the_button_says_what_it_will_do(as_ivo, person, network):
+    System.objects.create(code="ehr", name="EHR", kind="ehr")
+    page, swap = "/catalogue/alias/?alias=N-01", {"HX-Request": "true"}
+    assertContains(as_ivo.get(page), "Propose the alias")
+    part = as_ivo.get(f"{page}&system=ehr", headers=swap)
+    assertContains(part, "It holds at once.")
+    assertContains(part, "Add the alias")
+    assertNotContains(part, "<html")
+    noor = signed_in(person("noor", "integration_engineer", network.facilities[0]))
+    assertContains(noor.get(f"{page}&system=ehr"), "Propose the alias")
+
+
 def test_a_name_that_is_taken_is_explained(as_ivo, network):
     FacilityAlias.objects.create(alias="N-01", facility=network.facilities[1])
 

@@ -503,3 +503,64 @@ def test_a_name_that_is_proposed_already_is_not_offered_again(signed_in, ivo, se
     assertNotContains(answer, "/catalogue/alias/")
     proposals.withdraw(waiting, by=ivo)
     assertContains(signed_in(ivo).get(page(item)), "/catalogue/alias/?alias=H-99")
+
+
+# -- Names that nobody knew ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def strange_names(sender) -> None:
+    """Three events of two pieces of business at one place nobody knows, and one at another."""
+    for subject, amount in (("a", "12.50"), ("a", "10"), ("b", "1000")):
+        refused(
+            sender,
+            data__stage="posted",
+            data__facility="H-99",
+            subject=subject,
+            data__amount=amount,
+        )
+    refused(sender, data__stage="posted", data__facility="H-42")
+
+
+def names_of(client: Client, code: str = "unknown_facility") -> list[tuple]:
+    rows = client.get(LIST, {"code": code}).context["names"]
+    return [(row.of.name, row.of.open, row.of.amount_minor) for row in rows]
+
+
+def test_what_nobody_knows_is_counted_by_its_name(signed_in, ivo, strange_names):
+    assert names_of(signed_in(ivo)) == [("H-99", 3, 101_250), ("H-42", 1, None)]
+    assert names_of(signed_in(ivo), "time_too_old") == []
+
+
+def test_the_list_shows_one_name_alone_and_works_no_other_with_it(signed_in, ivo, strange_names):
+    query = {"code": "unknown_facility", "name": "H-99"}
+    answer = signed_in(ivo).get(LIST, query)
+    assert [item.named for item in answer.context["items"]] == ["H-99"] * 3
+    assertNotContains(answer, "Work all of these")
+    assert signed_in(ivo).get("/quarantine/all/", query).url == LIST
+
+
+@pytest.mark.parametrize("name", ["'; --", '{"a": 1}', "%s", "x" * 300])
+def test_a_name_that_nothing_says_shows_nothing(signed_in, ivo, strange_names, name):
+    answer = signed_in(ivo).get(LIST, {"code": "unknown_facility", "name": name})
+    assert answer.status_code == 200
+    assert not answer.context["items"] or len(name) > 256
+
+
+def test_one_alias_is_offered_for_all_of_a_name(signed_in, ivo, strange_names, network):
+    assertContains(signed_in(ivo).get(LIST, {"code": "unknown_facility"}), "Add the alias", count=2)
+    name = FacilityAlias(facility=network.hospital, system=None, alias="H-99")
+    proposals.propose_alias(ChangeProposal.Kind.ALIAS_ADDED, name, why="Its name.", by=ivo)
+    answer = signed_in(ivo).get(LIST, {"code": "unknown_facility"})
+    assertContains(answer, "Add the alias", count=1)
+    assertContains(answer, "Open the proposal", count=1)
+
+
+def test_who_may_not_add_an_alias_is_told_who_may(signed_in, person, network, strange_names):
+    ann = person("ann", "revenue_cycle_analyst", network.org)
+    item = Quarantine.objects.filter(code="unknown_facility")[0]
+    for address in (page(item), f"{LIST}?code=unknown_facility"):
+        answer = signed_in(ann).get(address)
+        assertContains(answer, "Takes the role of Integration engineer or Integration lead")
+        assertContains(answer, "disabled>Add the alias")
+        assertNotContains(answer, "/catalogue/alias/")

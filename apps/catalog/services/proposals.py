@@ -1,12 +1,12 @@
 """Changes of the catalogue by two people: one proposes, another approves or refuses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -48,14 +48,22 @@ def takes_two(system: System | None) -> bool:
 
 def waiting_alias(alias: str, *, system: System | None) -> ChangeProposal | None:
     """Who asked already, and was not answered, that this name be added for this system or any."""
-    waiting = ChangeProposal.objects.filter(
-        Q(system=system) | Q(system=None),
+    waiting = _waiting_aliases().filter(Q(system=system) | Q(system=None), alias=alias.strip())
+    return waiting.select_related("facility").first()
+
+
+def waiting_by_alias(names: Collection[str]) -> dict[str, ChangeProposal]:
+    """Of these names, those that somebody asked for already."""
+    found = _waiting_aliases().filter(alias__in=[name.strip() for name in names])
+    return {one.alias: one for one in found}
+
+
+def _waiting_aliases() -> QuerySet[ChangeProposal]:
+    return ChangeProposal.objects.filter(
         kind=ChangeProposal.Kind.ALIAS_ADDED,
         state=ChangeProposal.State.PROPOSED,
         expires_at__gt=now(),
-        alias=alias.strip(),
     )
-    return waiting.select_related("facility").first()
 
 
 def propose_target(change: TargetChange, *, by: Any) -> ChangeProposal:

@@ -184,6 +184,12 @@ def as_percent(share: float) -> str:
 
 
 @register.filter
+def dollars(minor: int | None) -> str:
+    """For a table: `$1.24M`; a dash where none is known."""
+    return wording.NOTHING if minor is None else wording.brief_money(minor)
+
+
+@register.filter
 def tree_depth(path: str) -> int:
     """0 for the top of the tree."""
     return max(path.count("/") - 2, 0)

@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.accounts.services import audit
 from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
 from apps.catalog.services import ChangeOverlaps, ChangeRewritesHistory, proposals, rows
+from apps.core.htmx import render_page
 from apps.dashboard import deciding
 from apps.dashboard.forms import AliasForm, DecisionForm, TargetForm
 from apps.dashboard.scope import scope_of
@@ -37,8 +38,13 @@ def alias_new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         return _keep_alias(request, form.cleaned_data)
     alias, code = (str(form[name].value() or "").replace("\0", "") for name in ("alias", "system"))
-    waiting = _waiting(request, alias.strip(), System.objects.filter(code=code).first())
-    return render(request, "dashboard/alias.html", {"form": form, "waiting": waiting})
+    system = System.objects.filter(code=code).first()
+    context = {
+        "form": form,
+        "waiting": _waiting(request, alias.strip(), system),
+        "proposes": proposals.takes_two(system) or not everywhere,
+    }
+    return render_page(request, "dashboard/alias.html", "dashboard/_alias_act.html", context)
 
 
 def _waiting(request: HttpRequest, alias: str, system: System | None) -> int:

@@ -8,8 +8,9 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.access import needs
+from apps.accounts.roles import roles_with
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
-from apps.dashboard.denial import GIVE_ROLES, denial, roles_with
+from apps.dashboard.denial import GIVE_ROLES, denial
 from apps.dashboard.navigation import navigation
 from apps.dashboard.scope import scope_of
 from apps.dashboard.strip import strip_of

@@ -11,8 +11,8 @@ from django.utils.timezone import now
 from apps.catalog.models import Facility
 from apps.telemetry.formats.events import TYPES, AmountKind, Outcome
 from apps.telemetry.models import Quarantine, QuarantineOperation, Source
-from apps.telemetry.queries import Selection
-from apps.telemetry.refusals import Code
+from apps.telemetry.queries import Selection, naming
+from apps.telemetry.refusals import NAMES, Code
 from apps.telemetry.services.operations import Plan
 from apps.telemetry.services.quarantine import LONGEST_REASON, SHORTEST_REASON
 
@@ -56,6 +56,7 @@ class FilterForm(forms.Form):
         Facility.objects.none(), to_field_name="code", required=False, empty_label="Any facility"
     )
     period = forms.ChoiceField(choices=[("", "Any time"), *PERIODS], required=False)
+    name = forms.CharField(max_length=256, required=False, strip=False, widget=forms.HiddenInput)
 
     def __init__(
         self, data: Mapping[str, Any], *, sources: QuerySet[Source], facilities: Sequence[int]
@@ -68,10 +69,27 @@ class FilterForm(forms.Form):
             field.widget.attrs["class"] = "control select"
         self.is_valid()
 
-    def chosen(self) -> dict[str, Any]:
-        """Columns to filter by; a filter that makes no sense is as good as not set."""
+    def of(self, visible: QuerySet[Quarantine]) -> QuerySet[Quarantine]:
+        """What is listed; a filter that makes no sense is as good as not set."""
         names = ("state", "code", "source", "facility")
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data.get(name)}
+        said = self.cleaned_data
+        found = visible.filter(**{name: said[name] for name in names if said.get(name)})
+        return naming(found, said["code"], self.named) if self.named else found
+
+    @property
+    def named(self) -> str:
+        """The name that nobody knew, where the reason is about one."""
+        return self.cleaned_data.get("name", "") if self.why in NAMES else ""
+
+    @property
+    def why(self) -> str:
+        """The reason, if one is chosen."""
+        return str(self.cleaned_data.get("code", ""))
+
+    @property
+    def shows_names(self) -> bool:
+        """Whether what is listed is open for a name that nobody knew."""
+        return self.why in NAMES and self.cleaned_data.get("state") == Quarantine.State.OPEN
 
     def since(self) -> datetime | None:
         """The beginning of the period."""
@@ -83,9 +101,10 @@ class FilterForm(forms.Form):
         return bool(self.cleaned_data.get(name))
 
     def selection(self) -> Selection | None:
-        """Open events of one reason, for an act on all of them; nothing if no reason is chosen."""
+        """Open events of one reason, for an act on all of them; nothing if no reason is chosen, or
+        only those of one name, which the catalogue sends on."""
         code = self.cleaned_data.get("code")
-        if not code or self.cleaned_data.get("state") != Quarantine.State.OPEN:
+        if not code or self.named or self.cleaned_data.get("state") != Quarantine.State.OPEN:
             return None
         source, facility = self.cleaned_data.get("source"), self.cleaned_data.get("facility")
         return Selection(

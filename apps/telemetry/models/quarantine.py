@@ -5,7 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from apps.telemetry.models.sources import Source
-from apps.telemetry.refusals import label_of
+from apps.telemetry.refusals import NAMES, label_of
 
 
 class Quarantine(models.Model):
@@ -57,6 +57,13 @@ class Quarantine(models.Model):
     def code_label(self) -> str:
         """The reason in words."""
         return label_of(self.code)
+
+    @property
+    def named(self) -> str:
+        """What it names that nobody knew; nothing where something else was wrong."""
+        data = self.view.get("event", {}).get("data")
+        name = data.get(NAMES.get(self.code, "")) if isinstance(data, dict) else None
+        return "" if name is None else str(name)
 
 
 class QuarantineOperation(models.Model):

@@ -6,10 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KT
 
 from apps.core.db import fetch_all, fetch_one, fetch_value
 from apps.telemetry.models import Quarantine, QuarantineDay, Source
-from apps.telemetry.refusals import Code, label_of
+from apps.telemetry.refusals import NAMES, Code, label_of
+
+NAMES_SHOWN = 20
 
 # From the index quarantine_groups alone; an id carries the time it was made.
 GROUPS = """
@@ -47,6 +50,32 @@ SELECT (SELECT count(*) FROM chosen) AS total,
        (SELECT COALESCE(json_agg(json_build_object('name', COALESCE(name, 'Not known'),
                         'events', events) ORDER BY events DESC, name), '[]') FROM by_facility)
            AS facilities
+"""
+
+# Dollars are those of the business: each subject's largest amount once, however many of its events
+# were refused. They are kept as they were sent.
+BY_NAME = """
+WITH refused AS (
+    SELECT id, source_id, COALESCE(view #>> %(path)s::text[], '') AS name,
+           COALESCE(view #>> '{event,subject}', id::text) AS subject,
+           view #>> '{event,data,amount}' AS amount
+      FROM telemetry_quarantine
+     WHERE state = 'open' AND code = %(code)s
+       AND (%(everywhere)s OR facility_id = ANY(%(facilities)s))
+), business AS (
+    SELECT name, max(CASE WHEN amount ~ '^[0-9]{1,12}([.][0-9]{1,4})?$'
+                          THEN amount::numeric END) AS amount
+      FROM refused GROUP BY name, subject
+), worth AS (
+    SELECT name, (100 * sum(amount))::bigint AS amount_minor FROM business GROUP BY name
+)
+SELECT refused.name, count(*) AS open, amount_minor, array_agg(DISTINCT s.code) AS sources,
+       (array_agg(DISTINCT y.code))[1] AS system,
+       count(DISTINCT y.id) = 1 AND bool_and(y.id IS NOT NULL) AS is_of_one_system,
+       uuid_extract_timestamp((array_agg(refused.id ORDER BY refused.id))[1]) AS oldest_at
+  FROM refused JOIN worth USING (name)
+  JOIN telemetry_source s ON s.id = source_id LEFT JOIN catalog_system y ON y.id = s.system_id
+ GROUP BY refused.name, amount_minor ORDER BY open DESC, 1 LIMIT %(most)s
 """
 
 # Asked by every page, so in SQL: building it from objects took longer than answering it.
@@ -88,6 +117,19 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Named:
+    """What is open because nobody knew this name; one entry of the catalogue mends all of it."""
+
+    name: str
+    open: int
+    amount_minor: int | None
+    sources: list[str]
+    system: str | None
+    is_of_one_system: bool
+    oldest_at: datetime
+
+
+@dataclass(frozen=True)
 class Selection:
     """Open events of one reason, perhaps of one source, one facility, since some moment."""
 
@@ -112,6 +154,19 @@ class Preview:
 def groups(*, facilities: Sequence[int], everywhere: bool) -> list[Group]:
     """Open events by reason, most first."""
     return fetch_all(GROUPS, _scope(facilities, everywhere), row=Group)
+
+
+def by_name(
+    code: str, *, facilities: Sequence[int], everywhere: bool, most: int = NAMES_SHOWN
+) -> list[Named]:
+    """Open events of a reason that is about a name, by that name, most first."""
+    params = {"code": code, "path": ["event", "data", NAMES[Code(code)]], "most": most}
+    return fetch_all(BY_NAME, params | _scope(facilities, everywhere), row=Named)
+
+
+def naming(found: QuerySet[Quarantine], code: str, name: str) -> QuerySet[Quarantine]:
+    """Those of a reason that say this name, however it was written down."""
+    return found.annotate(said=KT(f"view__event__data__{NAMES[Code(code)]}")).filter(said=name)
 
 
 def preview(selection: Selection, *, facilities: Sequence[int], everywhere: bool) -> Preview:

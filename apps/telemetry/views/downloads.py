@@ -19,8 +19,9 @@ def quarantine_table(request: HttpRequest, form: Form) -> HttpResponseBase:
     facilities = facilities_for(request.user)
     visible = queries.quarantined(facilities=facilities, everywhere=covers_everything(facilities))
     filters = FilterForm(request.GET, sources=queries.sources_of(visible), facilities=facilities)
-    found = visible.filter(**filters.chosen())
-    table = tables.quarantined(queries.selected(found, since=filters.since(), before=None))
+    table = tables.quarantined(
+        queries.selected(filters.of(visible), since=filters.since(), before=None)
+    )
     extent = Extent(facilities, "what is kept, newest first", timezone.now())
     return download(request, table, form, extent)
 

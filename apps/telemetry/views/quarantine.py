@@ -12,17 +12,19 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import covers_everything, facilities_for, needs
+from apps.accounts.roles import roles_with
 from apps.core.htmx import render_page
 from apps.telemetry import queries
 from apps.telemetry.access import person
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
-from apps.telemetry.masked import lines, next_step
+from apps.telemetry.masked import ADDS_ALIASES, lines, name_rows, next_step
 from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import FOUND_LATE, Code, Refused
 from apps.telemetry.services import quarantine
 
 OVERFLOWS_SHOWN = 5
 PAGE = 50
+NARROWING = ("source", "facility", "period", "name")
 
 
 @require_safe
@@ -32,7 +34,10 @@ def index(request: HttpRequest) -> HttpResponse:
     everywhere = covers_everything(facilities)
     visible = queries.quarantined(facilities=facilities, everywhere=everywhere)
     form = FilterForm(request.GET, sources=queries.sources_of(visible), facilities=facilities)
-    found = visible.filter(**form.chosen())
+    found = form.of(visible)
+    named = form.shows_names and queries.by_name(
+        form.why, facilities=facilities, everywhere=everywhere
+    )
     items = list(queries.selected(found, since=form.since(), before=_before(request))[: PAGE + 1])
     context = {
         "items": items[:PAGE],
@@ -43,7 +48,10 @@ def index(request: HttpRequest) -> HttpResponse:
         "everywhere": everywhere,
         "form": form,
         "selection": form.selection(),
-        "narrowed": [name for name in ("source", "facility", "period") if form.narrows(name)],
+        "names": name_rows(form.why, named) if named else [],
+        "may_name": request.user.has_perm(ADDS_ALIASES),
+        "who_may_name": roles_with(ADDS_ALIASES),
+        "narrowed": [name for name in NARROWING if form.narrows(name)],
         "may_resolve": request.user.has_perm("accounts.resolve_quarantine"),
         "overflows": queries.overflows()[:OVERFLOWS_SHOWN] if everywhere else [],
     }
@@ -128,6 +136,7 @@ def _render_detail(
 ) -> HttpResponse:
     is_open = item.state == Quarantine.State.OPEN
     can_be_corrected = is_open and item.code not in FOUND_LATE
+    step = next_step(item) if is_open else None
     context: dict[str, Any] = {
         "item": item,
         "help": Code(item.code).help if item.code in list(Code) else "",
@@ -135,7 +144,9 @@ def _render_detail(
         "discarding": (discarding or DiscardForm()) if is_open else None,
         "may_resolve": request.user.has_perm("accounts.resolve_quarantine"),
         "lines": lines(item.view, item.pointer),
-        "step": next_step(item) if is_open else None,
+        "step": step,
+        "may_step": step is not None and request.user.has_perm(step.needs),
+        "who_may": roles_with(step.needs) if step else "",
         "may_reopen": item.state == Quarantine.State.DISCARDED
         and item.resolved_at is not None
         and item.resolved_at > now() - quarantine.UNDO_FOR,
