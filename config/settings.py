@@ -120,10 +120,12 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["apps.core.templatetags.quick"],
         },
     }
 ]
+FORM_RENDERER = "apps.core.widgets.Renderer"
 LANGUAGE_CODE = "en-us"
 # One language: looking up which one, for every number and date of a page, costs a tenth of it.
 USE_I18N = False

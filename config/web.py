@@ -1,5 +1,8 @@
 """What the web process serves: `granian --interface rsgi config.web:application`."""
 
+import gc
+from importlib import import_module
+
 from django.conf import settings
 
 from config.front import Front, Limits
@@ -7,6 +10,11 @@ from config.limits import make_room
 from config.wsgi import application as wsgi
 
 make_room()
+# What is loaded stays, views included. A collection that went through all of it would halt every
+# thread for a tenth of a second.
+import_module(settings.ROOT_URLCONF)
+gc.collect()
+gc.freeze()
 application = Front(
     wsgi,
     threads=settings.THROUGHLINE_WEB_THREADS,

@@ -22,6 +22,7 @@ PERIODS = {
     "90d": ("90 days", timedelta(days=90)),
     "all": ("All", None),
 }
+SENTENCES: dict[str, str] = dict(Act.choices)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 LAST_ID = UUID(int=2**128 - 1)
@@ -89,7 +90,7 @@ class Noted:
 
     @property
     def said(self) -> str:
-        return Act(self.act).label if self.act in Act.values else self.act
+        return SENTENCES.get(self.act, self.act)
 
     @property
     def group(self) -> str:

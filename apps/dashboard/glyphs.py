@@ -5,8 +5,10 @@ Geometry is SVG attributes, colours are classes, and whoever does not see it hea
 
 from collections.abc import Sequence
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+
+from apps.core.markup import markup
 
 WIDTH, HEIGHT = 88, 20
 # The line keeps this far from the edges, so that its width is not cut off.
@@ -42,11 +44,11 @@ def spark(
     shown = _thinned(values)
     known = [one for one in shown if one is not None]
     if not known:
-        return format_html('<span class="dim">{}</span>', "no data")
+        return markup('<span class="dim">{}</span>', "no data")
     low, high = _bounds([*known, *([] if target is None else [target])])
-    line = "" if target is None else format_html(TARGET, *[_height(target, low, high)] * 2)
+    line = "" if target is None else markup(TARGET, *[_height(target, low, high)] * 2)
     words = _spark_words(label, [one for one in values if one is not None], target)
-    return format_html(
+    return markup(
         SPARK, _spark_tone(known[-1], target, worse), words, line, _path(shown, low, high)
     )
 
@@ -58,13 +60,13 @@ def value_range(
     span = (most - least) or 1
     at = [round(6 + (RANGE_WIDTH - 12) * (one - least) / span) for one in (low, middle, high)]
     words = f"{label} {_text(middle)}, between {_text(low)} and {_text(high)}".strip()
-    return format_html(RANGE, words, at[0], at[2], at[0], at[2], at[1])
+    return markup(RANGE, words, at[0], at[2], at[0], at[2], at[1])
 
 
 def bar(value: float, most: float, *, css: str = "f-info", side: str = "left") -> SafeString:
     """One horizontal bar from either side; the figure itself stands beside it."""
     share = _share(value, most)
-    return format_html(BAR, _text(100 - share if side == "right" else 0), _text(share), css)
+    return markup(BAR, _text(100 - share if side == "right" else 0), _text(share), css)
 
 
 def stacked(parts: Sequence[tuple[str, float, str]]) -> SafeString:
@@ -76,7 +78,7 @@ def stacked(parts: Sequence[tuple[str, float, str]]) -> SafeString:
         pieces.append((_text(start), _text(share), css))
         start += share
     words = ", ".join(f"{word} {_text(value)}" for word, value, _ in parts)
-    return format_html(STACK, words, format_html_join("", PIECE, pieces))
+    return markup(STACK, words, format_html_join("", PIECE, pieces))
 
 
 def severity_bars(rank: int) -> SafeString:
@@ -85,7 +87,7 @@ def severity_bars(rank: int) -> SafeString:
     rects = format_html_join(
         "", '<rect x="{}" y="{}" width="2.5" height="{}" rx=".5" class="{}"/>', bars
     )
-    return format_html('<svg viewBox="0 0 16 14" aria-hidden="true">{}</svg>', rects)
+    return markup('<svg viewBox="0 0 16 14" aria-hidden="true">{}</svg>', rects)
 
 
 def _thinned(values: Values) -> Values:

@@ -1,13 +1,26 @@
 """Words of the pages about people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.roles import ROLES
 from apps.catalog.snapshot import Facility
 
 register = template.Library()
+SELECTED = mark_safe(" selected")
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[object, str]], chosen: object) -> SafeString:
+    """What a list offers, by value and name: people may be hundreds."""
+    return format_html_join(
+        "\n",
+        '<option value="{}"{}>{}</option>',
+        ((value, SELECTED if value == chosen else "", name) for value, name in choices),
+    )
 
 
 @register.filter

@@ -8,11 +8,11 @@ from django import template
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.accounts.models import User
 from apps.catalog.models import ChangeProposal, SlaTarget
+from apps.core.markup import markup
 from apps.dashboard import figures, glyphs, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
@@ -35,14 +35,14 @@ def status(what: Look | str, word: str = "", *, pill: bool = False) -> SafeStrin
     """Icon and word of a status, given by itself or by name; `word` says more than it does."""
     look = look_of(what)
     css = f"pill {look.css}" if pill else look.css
-    return format_html('<span class="st {}">{}{}</span>', css, icon(look.icon), word or look.word)
+    return markup('<span class="st {}">{}{}</span>', css, icon(look.icon), word or look.word)
 
 
 @register.simple_tag
 def severity(rank: int) -> SafeString:
     """Signal bars with S1 to S4, and the word for who does not see them."""
     found = Severity[f"S{rank}"]
-    return format_html(
+    return markup(
         '<span class="prio p{}">{}{}<span class="visually-hidden"> {}</span></span>',
         found.rank, glyphs.severity_bars(found.rank), found.name, found.word,
     )  # fmt: skip
@@ -101,7 +101,7 @@ def number(text: str, metric: str, **where: str) -> SafeString:
 @register.simple_tag
 def explained(address: str, what: str) -> SafeString:
     """A way to the explanation of what a panel says."""
-    return format_html(
+    return markup(
         '<a class="iconbtn" data-dialog="drawer" href="{}" aria-label="How this is computed: {}"'
         ' title="How this is computed">{}</a>',
         address,
@@ -154,9 +154,9 @@ def reader_moment(
 def _time(moment: datetime, shown: str, css: str = "") -> SafeString:
     """Exact and in UTC for machines and for who points at it."""
     exact = moment.astimezone(UTC)
-    return format_html(
+    return markup(
         '<time{} datetime="{}" title="{} UTC">{}</time>',
-        format_html(' class="{}"', css) if css else "",
+        markup(' class="{}"', css) if css else "",
         exact.isoformat(),
         f"{exact:%Y-%m-%d %H:%M:%S}",
         shown,

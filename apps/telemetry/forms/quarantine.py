@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
-from apps.catalog.models import Facility
+from apps.catalog.snapshot import snapshot
 from apps.telemetry.formats.events import TYPES, AmountKind, Outcome
 from apps.telemetry.models import Quarantine, QuarantineOperation, Source
 from apps.telemetry.queries import Selection, naming
@@ -52,9 +52,7 @@ class FilterForm(forms.Form):
     source = forms.ModelChoiceField(
         Source.objects.none(), to_field_name="code", required=False, empty_label="Any source"
     )
-    facility = forms.ModelChoiceField(
-        Facility.objects.none(), to_field_name="code", required=False, empty_label="Any facility"
-    )
+    facility = forms.TypedChoiceField(required=False, empty_value=None)
     period = forms.ChoiceField(choices=[("", "Any time"), *PERIODS], required=False)
     name = forms.CharField(max_length=256, required=False, strip=False, widget=forms.HiddenInput)
 
@@ -63,11 +61,18 @@ class FilterForm(forms.Form):
     ) -> None:
         super().__init__({"state": Quarantine.State.OPEN, **{k: data[k] for k in data}})
         cast(Any, self.fields["source"]).queryset = sources
-        places = Facility.objects.filter(pk__in=facilities)
-        cast(Any, self.fields["facility"]).queryset = places
+        self._offer(facilities)
         for field in self.fields.values():
             field.widget.attrs["class"] = "control select"
         self.is_valid()
+
+    def _offer(self, facilities: Sequence[int]) -> None:
+        """Facilities by code and name, in order of the tree; chosen, they are known by number."""
+        known = snapshot().facilities_by_id
+        places = sorted((known[one] for one in facilities), key=lambda place: place.path)
+        field = cast(forms.TypedChoiceField, self.fields["facility"])
+        field.choices = [("", "Any facility"), *((one.code, one.name) for one in places)]
+        field.coerce = lambda code: snapshot().facilities[code].id
 
     def of(self, visible: QuerySet[Quarantine]) -> QuerySet[Quarantine]:
         """What is listed; a filter that makes no sense is as good as not set."""
@@ -107,9 +112,7 @@ class FilterForm(forms.Form):
         if not code or self.named or self.cleaned_data.get("state") != Quarantine.State.OPEN:
             return None
         source, facility = self.cleaned_data.get("source"), self.cleaned_data.get("facility")
-        return Selection(
-            code, source.pk if source else None, facility.pk if facility else None, self.since()
-        )
+        return Selection(code, source.pk if source else None, facility, self.since())
 
 
 class CorrectionForm(forms.Form):
