@@ -38,7 +38,7 @@ BY_LINE = (
     + ", flow AS (SELECT {key} AS key, {sums} FROM counted GROUP BY 1)"
 )
 CARDS = (
-    BY_LINE
+    BY_LINE  # noqa: S608  constants only
     + ", "
     + queries.BACKLOG_NOW
     + """standing_by_line AS (
@@ -65,7 +65,7 @@ SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)
 """
 )
 PRIOR = (
-    BY_LINE
+    BY_LINE  # noqa: S608  constants only
     + """
 SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum({good}), 0)::bigint AS good,
        COALESCE(sum({bad}), 0)::bigint AS bad, COALESCE(sum({excluded}), 0)::bigint AS excluded,
