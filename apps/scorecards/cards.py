@@ -65,7 +65,7 @@ SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum(good), 0)
 """
 )
 PRIOR = (
-    BY_LINE  # noqa: S608  constants only
+    BY_LINE
     + """
 SELECT key, COALESCE(sum(started), 0)::bigint AS started, COALESCE(sum({good}), 0)::bigint AS good,
        COALESCE(sum({bad}), 0)::bigint AS bad, COALESCE(sum({excluded}), 0)::bigint AS excluded,
