@@ -1,6 +1,6 @@
 """Tags of the frame around every page, and times as people at a facility read them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -148,9 +148,30 @@ def role(user: User) -> str:
 
 @register.filter
 def local(moment: datetime, zone: ZoneInfo) -> SafeString:
-    """A moment in a facility's own time, exact in the markup."""
-    shown = wording.clock_time(moment, zone, now=timezone.now())
-    return markup('<time datetime="{}">{}</time>', moment.isoformat(), shown)
+    """A moment in a facility's own time, where a page or a panel names the zone once."""
+    return _time(moment, wording.clock_time(moment, zone, now=timezone.now()))
+
+
+@register.simple_tag(name="moment", takes_context=True)
+def reader_moment(
+    context: dict[str, Any], moment: datetime, detail: str = "minute", css: str = ""
+) -> SafeString:
+    """A moment that is of no facility, in the reader's zone: `{% moment row.at %}`; with `"exact"`
+    to the second, with `"day"` its day alone."""
+    zone = scope_of(context["request"]).zone
+    return _time(moment, wording.date_time(moment, zone, detail, now=timezone.now()), css)
+
+
+def _time(moment: datetime, shown: str, css: str = "") -> SafeString:
+    """Exact and in UTC for machines and for who points at it."""
+    exact = moment.astimezone(UTC)
+    return markup(
+        '<time{} datetime="{}" title="{} UTC">{}</time>',
+        markup(' class="{}"', css) if css else "",
+        exact.isoformat(),
+        f"{exact:%Y-%m-%d %H:%M:%S}",
+        shown,
+    )
 
 
 @register.filter
