@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
+from apps.core.addresses import address
 from apps.dashboard import figures, promised, scorecard_charts, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.heat import ENOUGH, Tone, tone_of
@@ -293,11 +294,11 @@ def _lines(subject: Subject, found: _Read) -> list[tuple[int, str, str]]:
 
 def _address_of(subject: Subject, line: Workflow | None, place: Facility | None) -> str:
     if line and place:
-        return reverse("dashboard:cell", args=[line.code, place.code])
+        return address("dashboard:cell", line.code, place.code)
     if line:
-        return reverse("dashboard:scorecard", args=[line.code])
+        return address("dashboard:scorecard", line.code)
     assert place is not None  # noqa: S101  a line is of a workflow or a place
-    return reverse("dashboard:facility-scorecard", args=[place.code])
+    return address("dashboard:facility-scorecard", place.code)
 
 
 def _row(

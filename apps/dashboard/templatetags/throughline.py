@@ -8,7 +8,7 @@ from django import template
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.models import User
 from apps.catalog.models import ChangeProposal, SlaTarget
@@ -23,6 +23,8 @@ from apps.dashboard.scope import scope_of, sites_of
 from apps.dashboard.strip import strip_of
 
 register = template.Library()
+LINK = '<a href="{}"{}{}>{}<span>{}</span>{}</a>'
+WAITING = '<span class="count">{}<span class="visually-hidden"> waiting</span></span>'
 register.simple_tag(icon)
 register.simple_tag(glyphs.spark)
 register.simple_tag(glyphs.value_range, name="range")
@@ -73,6 +75,15 @@ def honesty_strip(context: dict[str, Any]) -> dict[str, Any]:
 def main_navigation(context: dict[str, Any]) -> list[Link]:
     """The pages the reader may open."""
     return navigation(context["request"])
+
+
+@register.simple_tag
+def navigation_link(link: Link) -> SafeString:
+    """One link of the navigation; "g" and its letter lead there too. Each page has twenty."""
+    current = mark_safe(' aria-current="page"') if link.is_current else ""
+    letter = markup(' data-go="{}"', link.letter) if link.letter else ""
+    waiting = markup(WAITING, link.count) if link.count else ""
+    return markup(LINK, link.address, current, letter, icon(link.icon), link.label, waiting)
 
 
 @register.inclusion_tag("_scope.html", takes_context=True)
