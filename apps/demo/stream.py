@@ -19,6 +19,9 @@ from apps.demo.network import Network
 # Batch runs leave on the hour and at half past, all at once.
 _RUNS = ("night", "close")
 _RUN_SPREAD = 4 * 60_000
+# The part of the amounts that is corrected later, and to what part of itself.
+_CORRECTED = 0.015
+_CORRECTION = (0.7, 1.05)
 
 
 def hours_of(network: Network, *, position: int) -> Iterator[list[Fact]]:
@@ -91,8 +94,8 @@ class _Generator:
             payer=self._payer() if script.payer else "",
             start=start,
             cents=round(100 * dollars),
-            corrected_cents=round(100 * dollars * random.uniform(0.7, 1.05))
-            if dollars and random.random() < 0.015
+            corrected_cents=round(100 * dollars * random.uniform(*_CORRECTION))
+            if dollars and random.random() < _CORRECTED
             else 0,
         )
 

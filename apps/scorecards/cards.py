@@ -159,9 +159,8 @@ class Card(Prior, frozen=True, gc=False):
         return self.overdue > (1 - fraction) * (self.latencies + self.overdue)
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One day of one line, as its facilities count days."""
+class Day(msgspec.Struct, frozen=True, gc=False):
+    """One day of one line, as its facilities count days. A page has a thousand."""
 
     key: int
     day: date
