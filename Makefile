@@ -20,8 +20,9 @@ CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings THROUGHLINE_HTTPS=1 \
 	THROUGHLINE_SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \
 	THROUGHLINE_TOKEN_KEY=00
 
-# A file at a time on each core; what kills processes or stops the broker runs alone.
-SIDE_BY_SIDE := -n auto --dist loadfile
+# A file at a time on each core, the long ones first (tests/conftest.py); what kills processes or
+# stops the broker runs alone.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 ALONE := chaos or alone
 
 .DEFAULT_GOAL := help
@@ -40,8 +41,7 @@ stop:  ## End what `make run` started with the same VAR
 test: install-dev  ## Run every test, in a real browser too
 	@$(PYTHON) -m config.browser
 	@mkdir -p "$(THROUGHLINE_VAR)"
-	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) -m "not (browser or $(ALONE))"
-	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) -m browser \
+	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE))" \
 		--junit-xml="$(THROUGHLINE_VAR)/test-results.xml"
 	@$(PYTHON) -m pytest -m "$(ALONE)"
 

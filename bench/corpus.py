@@ -9,7 +9,7 @@ events meet a transaction that exists.
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -184,8 +184,3 @@ def content_type(batch: int) -> str:
     """The media type of a body of so many events."""
     form = "cloudevents-batch+json" if batch > 1 else "cloudevents+json"
     return f"application/{form}"
-
-
-def events_in(bodies: Sequence[bytes], batch: int) -> int:
-    """How many events these bodies carry."""
-    return len(bodies) * batch

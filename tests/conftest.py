@@ -73,6 +73,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tries = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if simulates or tries or commits(item):
             item.add_marker(pytest.mark.slow)
+    if not IS_FIRST:
+        long_files_first(items)
+
+
+def long_files_first(items: list[pytest.Item]) -> None:
+    """Side by side, the end is set by what begins late: minutes first, seconds, then the many."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def begins(item: pytest.Item) -> tuple[bool, bool]:
+        return "tests/browser/" not in item.nodeid, item.path not in slow
+
+    items.sort(key=begins)
 
 
 def pytest_collection_finish() -> None:

@@ -3,7 +3,7 @@ through here."""
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import wraps
 from inspect import unwrap
@@ -20,6 +20,7 @@ from django.utils.timezone import now
 
 from apps.accounts.enrolment import must_enrol
 from apps.accounts.models import ApiToken, User
+from apps.catalog.snapshot import snapshot
 from apps.core.db import execute, fetch_value
 from apps.core.problem import problem
 
@@ -31,30 +32,8 @@ ApiView = Callable[Concatenate[HttpRequest, Params], HttpResponseBase]
 # What a view carries to say what it needs, and that it finds out by itself who asks.
 NEEDS, ASKS_WHO = "needed_permissions", "asks_who"
 
-# Personal grants and those of the person's groups, each with its whole subtree.
-GRANTED_FACILITIES = """
-WITH permission AS (
-    SELECT p.id
-      FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
-     WHERE t.app_label = 'catalog' AND t.model = 'facility' AND p.codename = 'view_facility'
-), granted AS (
-    SELECT g.content_object_id AS id
-      FROM accounts_facilityusergrant g JOIN permission p ON p.id = g.permission_id
-     WHERE g.user_id = %(user)s
-     UNION
-    SELECT g.content_object_id
-      FROM accounts_facilitygroupgrant g
-      JOIN permission p ON p.id = g.permission_id
-      JOIN accounts_user_groups m ON m.group_id = g.group_id
-     WHERE m.user_id = %(user)s
-)
-SELECT coalesce(array_agg(DISTINCT f.id ORDER BY f.id), '{}')
-  FROM granted
-  JOIN catalog_facility root ON root.id = granted.id
-  JOIN catalog_facility f ON starts_with(f.path, root.path)
-"""
-# Of some people, who sees one facility; without one, who sees all of them.
-WHO_SEE = """
+# Personal grants and those of the person's groups; each is for a whole subtree.
+GRANTED = """
 WITH permission AS (
     SELECT p.id
       FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
@@ -69,6 +48,19 @@ WITH permission AS (
       JOIN accounts_user_groups m ON m.group_id = g.group_id
       JOIN catalog_facility root ON root.id = g.content_object_id
 )
+"""
+GRANTED_FACILITIES = (
+    GRANTED
+    + """
+SELECT coalesce(array_agg(DISTINCT f.id ORDER BY f.id), '{}')
+  FROM granted JOIN catalog_facility f ON starts_with(f.path, granted.path)
+ WHERE granted.user_id = %(user)s
+"""
+)
+# Of some people, who sees one facility; without one, who sees all of them.
+WHO_SEE = (
+    GRANTED  # noqa: S608  constants only
+    + """
 SELECT coalesce(array_agg(person.id), '{}')
   FROM unnest(%(people)s::bigint[]) AS person (id)
  WHERE NOT EXISTS (
@@ -77,6 +69,7 @@ SELECT coalesce(array_agg(person.id), '{}')
           AND NOT EXISTS (SELECT 1 FROM granted g
                            WHERE g.user_id = person.id AND starts_with(f.path, g.path)))
 """
+)
 ALL_FACILITIES = "SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM catalog_facility"
 
 # The WHERE keeps a busy token from being an update a request, also across processes.
@@ -109,9 +102,9 @@ def facilities_to_administer(user: User | AnonymousUser) -> tuple[int, ...]:
     return facilities_for(user)
 
 
-def sees_everything(user: User | AnonymousUser) -> bool:
-    """Whether no facility lies outside what this person administers."""
-    return set(fetch_value(ALL_FACILITIES)) <= set(facilities_to_administer(user))
+def covers_everything(facilities: Iterable[int]) -> bool:
+    """Whether a scope leaves no facility out: what has no facility may then be seen too."""
+    return set(snapshot().facilities_by_id) <= set(facilities)
 
 
 def user_for_bearer(request: HttpRequest) -> User | None:

@@ -68,6 +68,7 @@ class Act(TextChoices):
 
     PASSWORD_CHANGED = "credentials.password_changed", "changed a password"
     PASSWORD_RESET = "credentials.password_reset", "set a password by a link"
+    LINK_REFUSED = "credentials.link_refused", "tried a link to a password of somebody else"
     FACTOR_ADDED = "credentials.factor_added", "added a second factor"
     FACTOR_REMOVED = "credentials.factor_removed", "removed a second factor"
     FACTOR_RESET = "credentials.factor_reset", "took away somebody's second factors"

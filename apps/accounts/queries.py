@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from apps.accounts.acts import Act
 from apps.accounts.models import RoleRequest, User
-from apps.core.db import fetch_all, fetch_one, fetch_prepared
+from apps.core.db import fetch_all, fetch_one, fetch_prepared, fetch_value
 
 DORMANT_AFTER = timedelta(days=90)
 PEOPLE_A_PAGE = 50
@@ -88,6 +88,11 @@ SELECT DISTINCT ON (object, act) object, act, '' AS what, actor, at
    AND act IN ('person.created', 'person.invited', 'credentials.factor_reset')
  ORDER BY object, act, at DESC
 """
+LINK_MADE = """
+SELECT (SELECT origin FROM accounts_auditevent
+         WHERE object = %(object)s AND object <> '' AND act = 'person.invited'
+         ORDER BY at DESC LIMIT 1)
+"""
 LAST_OF_SIGN_IN = """
 SELECT object, act, '' AS what, actor, at
   FROM accounts_auditevent
@@ -102,6 +107,12 @@ SELECT 1 FROM accounts_rolerequest
    AND person_id <> %(user)s AND requested_by_id <> %(user)s
  LIMIT 1
 """
+
+
+def network_of_link(person: User) -> str:
+    """From which network an administrator last made a link to this password; nothing if none."""
+    found: str | None = fetch_value(LINK_MADE, {"object": f"user:{person.pk}"})
+    return found or ""
 
 
 @dataclass(frozen=True)

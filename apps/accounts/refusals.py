@@ -23,6 +23,11 @@ class Refusal(Enum):
         "This is another account",
         "You are signed in here as somebody else. Sign out first, then sign in again.",
     )
+    LINK_OF_ANOTHER = (
+        "This link is somebody else's",
+        "You are signed in, and who is signed in needs no link to a password. Whoever it was made "
+        "for opens it in a browser of their own. This attempt was noted.",
+    )
     CANCELLED = ("You did not sign in", "Signing in was cancelled on the way. Nothing was changed.")
     BROKEN = (
         "Single sign-on did not work",

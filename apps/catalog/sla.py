@@ -261,21 +261,3 @@ def wilson_lower_bound(hits: int, trials: int, *, z: float = 1.96) -> float:
     share = hits / trials
     spread = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     return max((share + z**2 / (2 * trials) - spread) / (1 + z**2 / trials), 0.0)
-
-
-# -- backlog -----------------------------------------------------------------------------------
-
-
-def first_breach_at(
-    due_times: Iterable[datetime], *, capacity: float, now: datetime
-) -> datetime | None:
-    """The earliest due time that a queue worked in order of due time will miss."""
-    queue = sorted(due_times)
-    if capacity <= 0:
-        return queue[0] if queue else None
-    late = (
-        due
-        for position, due in enumerate(queue, start=1)
-        if now + timedelta(hours=position / capacity) > due
-    )
-    return next(late, None)

@@ -18,11 +18,13 @@ from apps.dashboard.timeline import OUTCOMES
 from apps.scorecards import tallies
 from apps.scorecards.messages import Message, page_of_messages
 from apps.scorecards.parts import Part
-from apps.scorecards.tallies import Listed, Mark, Recount, Tally
+from apps.scorecards.tallies import Listed, Mark, Recount, Tally, Worth
 from apps.telemetry.models import Outcome, Transaction
 
 # Read at once for a file.
 CHUNK = 1_000
+# What the mark of a list by dollars begins with.
+WORTH = "worth"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +62,7 @@ class Page:
     items: Sequence[Item] | Sequence[MessageItem]
     number: str
     amount: str
+    order: str
     is_first: bool
     first: str
     next: str
@@ -69,16 +72,16 @@ class Page:
 
 def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
     """The page of a part that begins after a mark; counts and rows are of one state."""
-    mark = read_mark(after)
+    mark: Mark | Worth | None = read_mark(after) or read_worth(after)
     with tallies.one_state():
         found = tallies.tallies(question.metric, question.cells)
-        read = _messages if part.is_of_messages else _transactions
-        items, following = read(question, part, found, mark, now)
+        items, following = _read(question, part, found, mark, now)
         whole = _whole(question, part, found)
     return Page(
         items,
         wording.count(whole.number),
         wording.money(whole.amount) if part.amount else "",
+        _order(part, found, mark),
         mark is None,
         _address(question, part),
         _address(question, part, following),
@@ -87,14 +90,59 @@ def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
     )
 
 
+def _is_by_dollars(part: Part, found: Sequence[Tally], mark: Mark | Worth | None) -> bool:
+    """Where the list is short; a page goes on in the order in which the list was begun."""
+    return tallies.is_short(part, found) if mark is None else isinstance(mark, Worth)
+
+
+def _order(part: Part, found: Sequence[Tally], mark: Mark | Worth | None) -> str:
+    """In what order a list is, in words."""
+    first = "oldest first" if part.is_standing else "newest first"
+    if part.is_of_messages:
+        return first
+    by_dollars = _is_by_dollars(part, found, mark)
+    return "most dollars first" if by_dollars else f"by workflow and facility, {first}"
+
+
+def _read(
+    question: Question, part: Part, found: Sequence[Tally], mark: Mark | Worth | None, now: datetime
+) -> tuple[Sequence[Item] | Sequence[MessageItem], str]:
+    if part.is_of_messages:
+        return _messages(question, part, found, mark if isinstance(mark, Mark) else None, now)
+    return _transactions(question, part, found, mark, now)
+
+
 def _transactions(
-    question: Question, part: Part, found: Sequence[Tally], mark: Mark | None, now: datetime
+    question: Question, part: Part, found: Sequence[Tally], mark: Mark | Worth | None, now: datetime
 ) -> tuple[Sequence[Item], str]:
     """The rows of a page, and the mark of the next."""
-    listed = tallies.page_of(part, question.cells, found, after=mark, rows=PAGE + 1)
+    listed = _listed(question, part, found, mark, PAGE + 1)
     rows = Transaction.objects.in_bulk([one.id for one in listed[:PAGE]])
     items = [_item(question, rows[one.id], one.at, now) for one in listed[:PAGE]]
-    return items, next_mark(rows, listed)
+    return items, _mark_after(rows, listed, part, found, mark)
+
+
+def _listed(
+    question: Question, part: Part, found: Sequence[Tally], mark: Mark | Worth | None, rows: int
+) -> list[Listed]:
+    if _is_by_dollars(part, found, mark):
+        worth = mark if isinstance(mark, Worth) else None
+        return tallies.page_by_dollars(part, question.cells, after=worth, rows=rows)
+    assert not isinstance(mark, Worth)  # noqa: S101  such a list is by dollars
+    return tallies.page_of(part, question.cells, found, after=mark, rows=rows)
+
+
+def _mark_after(
+    rows: dict[UUID, Transaction],
+    listed: Sequence[Listed],
+    part: Part,
+    found: Sequence[Tally],
+    mark: Mark | Worth | None,
+) -> str:
+    if not _is_by_dollars(part, found, mark):
+        return next_mark(rows, listed)
+    last = listed[PAGE - 1] if len(listed) > PAGE else None
+    return f"{WORTH}.{last.amount}.{last.id.hex}" if last else ""
 
 
 def _messages(
@@ -124,17 +172,21 @@ def everything(question: Question, part: Part, most: int) -> Iterator[Transactio
     """The whole list, up to so many, all of one state of the database."""
     with tallies.one_state():
         found = tallies.tallies(question.metric, question.cells)
-        mark: Mark | None = None
+        mark: Mark | Worth | None = None
         while most > 0:
             rows = min(CHUNK, most)
-            listed = tallies.page_of(part, question.cells, found, after=mark, rows=rows)
+            listed = _listed(question, part, found, mark, rows)
             by_id = Transaction.objects.in_bulk([one.id for one in listed])
             yield from (by_id[one.id] for one in listed)
             if len(listed) < rows:
                 return
             last, most = listed[-1], most - rows
             of = by_id[last.id]
-            mark = Mark(of.workflow_id, of.facility_id, last.at, last.id)
+            mark = (
+                Worth(last.amount, last.id)
+                if _is_by_dollars(part, found, mark)
+                else Mark(of.workflow_id, of.facility_id, last.at, last.id)
+            )
 
 
 def _whole(question: Question, part: Part, found: Sequence[Tally]) -> Recount:
@@ -154,6 +206,17 @@ def read_mark(text: str) -> Mark | None:
         return Mark(int(line), int(site), at, UUID(key))
     except (ValueError, OverflowError):
         return None
+
+
+def read_worth(text: str) -> Worth | None:
+    """The same of a list by dollars."""
+    name, _, rest = text.partition(".")
+    amount, _, key = rest.partition(".")
+    try:
+        found = Worth(int(amount), UUID(key))
+    except ValueError:
+        return None
+    return found if name == WORTH and abs(found.amount) <= tallies.MOST_DOLLARS else None
 
 
 def next_mark(rows: dict[UUID, Transaction], listed: Sequence[Listed]) -> str:

@@ -5,13 +5,12 @@ from typing import cast
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from apps.accounts.access import who_see
+from apps.accounts.access import covers_everything, who_see
 from apps.accounts.models import User
 from apps.accounts.queries import BY_ROLE
 from apps.catalog.models import ChangeProposal
 from apps.core.db import fetch_prepared
 from apps.dashboard.scope import scope_of
-from apps.telemetry.access import covers_everything
 
 APPROVE = "accounts.approve_changes"
 

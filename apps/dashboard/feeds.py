@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
+from apps.core.markup import markup
 from apps.dashboard import figures, wording
 from apps.dashboard.figures import between
 from apps.dashboard.questions import Question
@@ -17,6 +18,7 @@ from apps.scorecards.queries import SilentCell
 from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, ceil, floor
 
 WEEK = timedelta(days=7)
+EMPTY = SafeString()
 LEVELS = {Level.TICKET: "Ticket", Level.PAGE: "Page"}
 
 
@@ -78,7 +80,27 @@ def _silent(question: Question, of: SilentCell, now: datetime) -> NamedCell:
 def _burning(question: Question, of: Burn, now: datetime) -> NamedCell:
     line, place = _line(question, of), _place(question, of)
     hour, six_hours, budget = figures_of(of, line, place, now=now)
-    return _cell(question, of, (LEVELS[of.level], hour, six_hours, budget))
+    alert = markup("{} {}", LEVELS[of.level], decided_of(of, line, place, now=now))
+    return _cell(question, of, (alert, hour, six_hours, budget))
+
+
+def decided_of(of: Burn, line: Workflow, place: Facility, *, now: datetime) -> SafeString:
+    """By which windows an alert was told: often others than the two that are always shown."""
+    where = {"workflow": line.code, "facility": place.code}
+    told = [
+        markup(
+            "{} {}",
+            wording.duration(one.length),
+            figures.figure(
+                figures.shown("burn", one.rate),
+                "burn",
+                **where,
+                **between(one.since, ceil(now, MINUTE)),
+            ),
+        )
+        for one in of.decided
+    ]
+    return markup('<small class="sub">{}</small>', SafeString(", ".join(told))) if told else EMPTY
 
 
 def figures_of(

@@ -57,8 +57,8 @@ def unchanged_door(
         found = standing(request) if asks_again(request) else None
         if found is None:
             return get_response(request)
-        question = Question(request, found)
-        return question.short_answer() or question.keep(get_response(request))
+        poll = Poll(request, found)
+        return poll.short_answer() or poll.keep(get_response(request))
 
     return door
 
@@ -69,7 +69,7 @@ def asks_again(request: HttpRequest) -> bool:
     return request.method == "GET" and "X-Poll" in has and "If-None-Match" in has
 
 
-class Question:
+class Poll:
     """What is asked, by whom and of which state; read before the answer is made, so that an answer
     is never older than the name it is kept under."""
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.queries import waiting_for
+from apps.core.addresses import address
 from apps.dashboard import deciding
 from apps.dashboard.people import role_codes
 
@@ -34,7 +34,7 @@ class Entry:
 
     @property
     def address(self) -> str:
-        return reverse(self.page)
+        return address(self.page)
 
     def is_open_to(self, user: User) -> bool:
         """Whether this person may open it; the administration asks for no permission, but staff."""

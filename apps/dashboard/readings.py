@@ -34,6 +34,16 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What a figure is worked out from."""
+
+    found: Sequence[Tally]
+    budget: Budget | None
+    before: Before | None
+    counted: Mapping[str, Recount] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Numbers:
     """What was read for one explanation."""
 
@@ -77,9 +87,10 @@ def read(question: Question, *, now: datetime) -> Numbers:
     kept_since = _kept_since(metric, cells)
     is_affordable = tallies.is_affordable(metric, cells, found) and not kept_since
     counted = _counted(metric, cells) if is_affordable or metric.is_counted_now else None
+    parts = Parts(found, budget, before, counted)
     return Numbers(
         found,
-        len(named.rows) if named else _value(metric, cells, found, budget, before, counted, now),
+        len(named.rows) if named else _value(question, parts, now),
         budget,
         before,
         _is_censored(metric, cells, found, now),
@@ -102,22 +113,15 @@ def _counted(metric: Metric, cells: Cells) -> dict[str, Recount]:
     return {part.code: tallies.recount(part, cells) for part in metric.parts}
 
 
-def _value(
-    metric: Metric,
-    cells: Cells,
-    found: Sequence[Tally],
-    budget: Budget | None,
-    before: Before | None,
-    counted: Mapping[str, Recount] | None,
-    now: datetime,
-) -> float | None:
+def _value(question: Question, parts: Parts, now: datetime) -> float | None:
+    metric, cells, found = question.metric, question.cells, parts.found
     match metric.kind:
         case Kind.SHARE:
             return _share(found)
         case Kind.CHANGE:
-            return _change(found, before)
+            return _change(found, parts.before)
         case Kind.BUDGET:
-            return budget.left if budget else None
+            return parts.budget.left if parts.budget else None
         case Kind.RATE:
             return budgets.burn_rate(metric, found, now=now)
         case Kind.AGE:
@@ -126,7 +130,7 @@ def _value(
         case Kind.QUANTILE:
             return _quantile(metric, cells, sum(one.counted for one in found))
         case _:
-            return _sum(metric, found, counted)
+            return _sum(metric, found, parts.counted)
 
 
 def _sum(metric: Metric, found: Sequence[Tally], counted: Mapping[str, Recount] | None) -> int:

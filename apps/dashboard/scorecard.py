@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import compress
+from math import inf
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
+from apps.core.addresses import address
 from apps.dashboard import figures, promised, scorecard_charts, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.heat import ENOUGH, Tone, tone_of
@@ -292,11 +294,11 @@ def _lines(subject: Subject, found: _Read) -> list[tuple[int, str, str]]:
 
 def _address_of(subject: Subject, line: Workflow | None, place: Facility | None) -> str:
     if line and place:
-        return reverse("dashboard:cell", args=[line.code, place.code])
+        return address("dashboard:cell", line.code, place.code)
     if line:
-        return reverse("dashboard:scorecard", args=[line.code])
+        return address("dashboard:scorecard", line.code)
     assert place is not None  # noqa: S101  a line is of a workflow or a place
-    return reverse("dashboard:facility-scorecard", args=[place.code])
+    return address("dashboard:facility-scorecard", place.code)
 
 
 def _row(
@@ -325,10 +327,19 @@ def _row(
             "name": name, "started": card.started, "attainment": card.attainment,
             "change": change, "p95": p95, "open": card.open,
             "oldest": -card.oldest if card.oldest else None, "amount": card.amount_open,
-            "status": card.bad / card.due if card.due else None,
+            "status": _used(card, objective),
             "due": card.due, "latencies": card.latencies,
         },
     )  # fmt: skip
+
+
+def _used(card: Card, objective: float | None) -> float | None:
+    """How much of its error budget a line has used up: 80 % hurt where 95 are promised, and are
+    nothing where 70 are. None where too little was due to say."""
+    if card.due < ENOUGH or objective is None:
+        return None
+    allowed = (1 - objective) * card.due
+    return card.bad / allowed if allowed > 0 else inf if card.bad else 0.0
 
 
 def _age(card: Card, now: datetime) -> float | None:
@@ -375,8 +386,14 @@ NOTHING = Card(None, 0, 0, 0, 0, 0, "0", 0, 0, 0, 0, 0, 0, None)
 
 
 def _sorted(rows: Sequence[Row], sort: str) -> list[Row]:
-    """By a column, ascending or with a minus descending; what has no value comes last."""
+    """By a column, ascending or with a minus descending; what has no value comes last, and so does
+    a share of too little. Among equals, the dollars that wait decide, then the name."""
     by = sort.removeprefix("-")
-    known = [row for row in rows if row.values[by] is not None]
-    rest = [row for row in rows if row.values[by] is None]
+    ordered = sorted(rows, key=lambda row: (-row.values["amount"], row.name))
+    known = [row for row in ordered if _is_known(row, by)]
+    rest = [row for row in ordered if not _is_known(row, by)]
     return sorted(known, key=lambda row: row.values[by] or 0, reverse=sort.startswith("-")) + rest
+
+
+def _is_known(row: Row, by: str) -> bool:
+    return row.values[by] is not None and (by != "attainment" or row.values["due"] >= ENOUGH)

@@ -26,7 +26,8 @@ PERIODS = {
     "28d": ("28 d", "last 28 days", 28),
     "90d": ("90 d", "last 90 days", 90),
 }
-DEFAULT_PERIOD, DEFAULT_SORT = "28d", "attainment"
+# What has used up most of its error budget first.
+DEFAULT_PERIOD, DEFAULT_SORT = "28d", "-status"
 # A cell is entered from the flow of today.
 CELL_PERIOD = "24h"
 
@@ -122,6 +123,16 @@ class Subject:
             for value, (label, name, _) in PERIODS.items()
             if value != "1h" or (self.line and self.place)
         ]
+
+    @property
+    def order(self) -> str:
+        """In what order the lines are, in words."""
+        by = self.sort.removeprefix("-")
+        if by == "status":
+            used = "most" if self.sort.startswith("-") else "least"
+            return f"{used} of the error budget used up first, too little data last"
+        label = next(label for name, label, _ in HEADS if name == by) or "name"
+        return f"by {label}, {'falling' if self.sort.startswith('-') else 'rising'}"
 
     @property
     def heads(self) -> list[Head]:

@@ -5,43 +5,18 @@ Geometry is percentages of the lane's width, so the template writes SVG attribut
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apps.catalog import models as catalog
 from apps.catalog.snapshot import Snapshot, System
 from apps.dashboard import wording
+from apps.dashboard.axis import Axis, Break, Tick, axis_of, ticks
 from apps.dashboard.looks import Look, Status
 from apps.dashboard.queries import is_reopened
 from apps.telemetry.models import Event, Outcome, Transaction
 
-STEPS = [
-    timedelta(seconds=seconds)
-    for seconds in (
-        1,
-        2,
-        5,
-        10,
-        15,
-        30,
-        60,
-        120,
-        300,
-        600,
-        900,
-        1800,
-        3600,
-        7200,
-        10800,
-        21600,
-        43200,
-    )
-] + [timedelta(days=days) for days in (1, 2, 7, 14, 28, 91, 182, 364)]
-# Labels of time have room for five, those with a day or with seconds for four, on a phone as well.
-TICKS = 5
-WIDE_TICKS = 4
 LEAST_WIDTH = 0.7
-DAY = timedelta(days=1)
 # A pause between two systems is named from here on: in time, and in share of the axis.
 NAMED_PAUSE = timedelta(minutes=1)
 NAMED_SHARE = 8
@@ -69,26 +44,6 @@ STATES = {
     Transaction.State.CANCELLED: Status.CANCELLED,
     Transaction.State.EXPIRED: Status.EXPIRED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The time all lanes share."""
-
-    start: datetime
-    end: datetime
-
-    def at(self, moment: datetime) -> float:
-        """Where a moment lies, in percent of the width."""
-        return 100 * ((moment - self.start) / (self.end - self.start))
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A labelled grid line."""
-
-    x: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +91,7 @@ class Timeline:
     """The lanes with their axis."""
 
     ticks: Sequence[Tick]
+    breaks: Sequence[Break]
     lanes: Sequence[Lane]
     dues: Sequence[Due]
     hidden: int
@@ -145,14 +101,14 @@ def timeline(
     of: Transaction, events: Sequence[Event], *, catalogue: Snapshot, zone: ZoneInfo, now: datetime
 ) -> Timeline:
     """The events of a transaction as lanes, and what it waits in when it is still open."""
-    axis = _axis(of, now)
+    axis = axis_of([event.occurred_at for event in events], of.first_at, _end(of, now))
     lanes = list(_lanes(events, axis, catalogue))
     hidden = max(len(lanes) - MOST_LANES, 0)
     if hidden:
         lanes[MOST_LANES // 2 : MOST_LANES // 2 + hidden] = [_left_out(hidden)]
     if of.is_open and events:
         lanes.append(_waiting(events[-1], axis, now))
-    return Timeline(_ticks(axis, zone), lanes, _dues(of, axis), hidden)
+    return Timeline(ticks(axis, zone), axis.breaks, lanes, _dues(of, axis), hidden)
 
 
 def clocks(of: Transaction, names: dict[str, str], *, now: datetime) -> list[ClockView]:
@@ -219,14 +175,13 @@ def _dues(of: Transaction, axis: Axis) -> list[Due]:
     ]
 
 
-def _axis(of: Transaction, now: datetime) -> Axis:
+def _end(of: Transaction, now: datetime) -> datetime:
+    """Where the axis ends: now, or with the last event, or with a clock that is due soon after."""
     end = max(of.last_at, now) if of.is_open else of.last_at
     # A due line is worth some width, but must not squeeze what happened into a corner.
     farthest = of.first_at + 2 * (end - of.first_at)
     dues = [due for due in (of.due_at, of.business_due_at) if due and due <= farthest]
-    end = max(end, *dues) if dues else end
-    length = max(end - of.first_at, timedelta(seconds=1))
-    return Axis(of.first_at - length * 0.01, of.first_at + length * 1.03)
+    return max(end, *dues) if dues else end
 
 
 def _lanes(events: Sequence[Event], axis: Axis, catalogue: Snapshot) -> Iterator[Lane]:
@@ -296,40 +251,3 @@ def _waiting(last: Event, axis: Axis, now: datetime) -> Lane:
     waited = wording.duration(max(now - last.occurred_at, timedelta()))
     label = "Waits for a person" if last.outcome in (3, 4) else "Waits for the next stage"
     return Lane("", "", label, False, f"{start:.2f}%", f"{width:.2f}%", "", Status.ON_HOLD, waited)
-
-
-def _ticks(axis: Axis, zone: ZoneInfo) -> list[Tick]:
-    length = axis.end - axis.start
-    step = next((one for one in STEPS if length / one <= _most_ticks(one)), STEPS[-1])
-    moment = _first_tick(axis.start, step, zone)
-    ticks = []
-    while moment < axis.end:
-        ticks.append(Tick(f"{axis.at(moment):.2f}%", _tick_label(moment.astimezone(zone), step)))
-        moment = _next_tick(moment, step, zone)
-    # A label at the very edge would be cut off.
-    return [tick for tick in ticks if 3 < float(tick.x[:-1]) < 97]
-
-
-def _most_ticks(step: timedelta) -> int:
-    return TICKS if timedelta(minutes=1) <= step < DAY / 2 else WIDE_TICKS
-
-
-def _first_tick(start: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
-    midnight = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = midnight.astimezone(UTC)
-    while moment < start:
-        moment = _next_tick(moment, step, zone)
-    return moment
-
-
-def _next_tick(moment: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
-    """Days are stepped by the wall clock, so that a change of the clocks shifts no midnight."""
-    if step < DAY:
-        return moment + step
-    return (moment.astimezone(zone) + step).astimezone(UTC)
-
-
-def _tick_label(local: datetime, step: timedelta) -> str:
-    if step >= DAY or (local.hour, local.minute, local.second) == (0, 0, 0):
-        return f"{local.day} {local:%b}"
-    return f"{local:%H:%M:%S}" if step < timedelta(minutes=1) else f"{local:%H:%M}"

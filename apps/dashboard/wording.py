@@ -98,6 +98,22 @@ def clock_time(moment: datetime, zone: ZoneInfo, *, now: datetime) -> str:
     return f"{local.day} {local:%b %H:%M:%S}"
 
 
+def date_time(moment: datetime, zone: ZoneInfo, detail: str, *, now: datetime) -> str:
+    """With its day and zone: `21 Nov 22:19 CST`; the year where it is another."""
+    local = moment.astimezone(zone)
+    year = "" if local.year == now.astimezone(zone).year else f" {local.year}"
+    date = f"{local.day} {local:%b}{year}"
+    if detail == "day":
+        return date
+    return f"{date} {local:%H:%M:%S %Z}" if detail == "exact" else f"{date} {local:%H:%M %Z}"
+
+
+def zone_in_words(zone: ZoneInfo) -> str:
+    """Whatever the season: `Chicago time`."""
+    place = str(zone).rpartition("/")[2].replace("_", " ")
+    return place if place == "UTC" else f"{place} time"
+
+
 def day(moment: datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
     return f"{local:%A} {local.day} {local:%B}"

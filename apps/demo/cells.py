@@ -60,7 +60,8 @@ class Cell:
     # How many standard deviations the limit lies above the median of the timed span.
     slack: float
     mend: float
-    money: float
+    # Logarithm of the median amount in dollars.
+    log_amount: float
     horizon: int
 
 
@@ -90,7 +91,7 @@ def _cell(network: Network, code: str, script: Script, facility: Facility) -> Ce
         limit=milliseconds(script.limit),
         slack=NORMAL.inv_cdf(1 - min(script.late * quality, _MOST_LATE)),
         mend=log(milliseconds(script.mend)),
-        money=_money(script, facility.kind),
+        log_amount=_log_amount(script, facility.kind),
         horizon=HORIZON_DAYS.get(code, HORIZON_DAYS_DEFAULT) * DAY,
     )
 
@@ -102,8 +103,7 @@ def _weekday(network: Network, script: Script, facility: Facility) -> float:
     return script.weekday * part * size * (1.0 if script.batch else network.scale)
 
 
-def _money(script: Script, kind: str) -> float:
-    """The logarithm of the median amount."""
+def _log_amount(script: Script, kind: str) -> float:
     amount = script.amount
     if amount is None:
         return 0.0

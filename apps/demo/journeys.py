@@ -18,7 +18,6 @@ _BACKOFF = (4_000, 25_000, 110_000, 420_000)
 _OUTAGE_BACKOFF = (15_000, 45_000, 120_000)
 _RETRIES = 3
 _MENDED = 0.7
-_CORRECTED = 0.015
 _LEFT_OUT = 0.55
 _TWINS = 0.12
 _REDELIVERED = 0.35
@@ -43,8 +42,8 @@ class Transaction:
     facility: str
     payer: str
     start: int
-    amount: float
-    corrected: float = 0.0
+    cents: int
+    corrected_cents: int = 0
 
 
 class Fact(NamedTuple):
@@ -121,7 +120,7 @@ def _is_taken(way: Walk, leg: Leg) -> bool:
         return False
     if step.unless and step.unless in way.passed:
         return False
-    if step.above and way.transaction.amount < step.above:
+    if step.above and way.transaction.cents < 100 * step.above:
         return False
     return step.chance >= 1.0 or way.random.random() < step.chance
 
@@ -346,7 +345,7 @@ def _refused(first: Transaction, start: int, storm: Incident) -> list[Fact]:
         facility=first.facility,
         payer=first.payer,
         start=start,
-        amount=first.amount,
+        cents=first.cents,
     )
     way = Walk(copy, Random(number), (), start, number=number & _MASK)  # noqa: S311  a simulation
     created, sent, acked = first.cell.legs[1:4]

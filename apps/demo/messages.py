@@ -59,16 +59,16 @@ def _data(fact: Fact) -> dict[str, Any]:
         data["error"] = {"standard": standard, "code": code, "location": location}
     if fact.is_first:
         _describe(data, transaction)
-    elif transaction.corrected and fact.outcome == "ok":
-        _price(data, transaction, transaction.corrected)
+    elif transaction.corrected_cents and fact.outcome == "ok":
+        _price(data, transaction, transaction.corrected_cents)
     return data
 
 
 def _describe(data: dict[str, Any], transaction: Transaction) -> None:
     """What only the first event says: money, payer, business numbers and the day of service."""
     script = transaction.cell.script
-    if transaction.amount:
-        _price(data, transaction, transaction.amount)
+    if transaction.cents:
+        _price(data, transaction, transaction.cents)
     if transaction.payer:
         data["payer"] = transaction.payer
         service = local_date(transaction.start, transaction.cell.zone)
@@ -77,10 +77,10 @@ def _describe(data: dict[str, Any], transaction: Transaction) -> None:
         data["business_keys"] = {kind: _key(kind, transaction.number) for kind in script.keys}
 
 
-def _price(data: dict[str, Any], transaction: Transaction, amount: float) -> None:
+def _price(data: dict[str, Any], transaction: Transaction, cents: int) -> None:
     script = transaction.cell.script
     assert script.amount  # noqa: S101  only workflows with money have amounts
-    data["amount"] = f"{amount:.2f}"
+    data["amount"] = f"{cents // 100}.{cents % 100:02}"
     data["currency"] = CURRENCY
     data["amount_kind"] = script.amount.kind
 

@@ -19,6 +19,9 @@ from apps.demo.network import Network
 # Batch runs leave on the hour and at half past, all at once.
 _RUNS = ("night", "close")
 _RUN_SPREAD = 4 * 60_000
+# The part of the amounts that is corrected later, and to what part of itself.
+_CORRECTED = 0.015
+_CORRECTION = (0.7, 1.05)
 
 
 def hours_of(network: Network, *, position: int) -> Iterator[list[Fact]]:
@@ -80,7 +83,9 @@ class _Generator:
         random.seed(name)
         start = slot * HOUR + self._offset(cell)
         script = cell.script
-        amount = random.lognormvariate(cell.money, script.amount.spread) if script.amount else 0.0
+        dollars = (
+            random.lognormvariate(cell.log_amount, script.amount.spread) if script.amount else 0.0
+        )
         return Transaction(
             cell=cell,
             number=name,
@@ -88,10 +93,10 @@ class _Generator:
             facility=sent_as(cell, start, name, met),
             payer=self._payer() if script.payer else "",
             start=start,
-            amount=amount,
-            corrected=amount * random.uniform(0.7, 1.05)
-            if amount and random.random() < 0.015
-            else 0.0,
+            cents=round(100 * dollars),
+            corrected_cents=round(100 * dollars * random.uniform(*_CORRECTION))
+            if dollars and random.random() < _CORRECTED
+            else 0,
         )
 
     def _offset(self, cell: Cell) -> int:

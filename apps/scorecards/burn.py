@@ -89,6 +89,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A window in which a rule was broken: how long it is, since when, and how fast it burned."""
+
+    length: timedelta
+    since: datetime
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Burn:
     """One cell's error budget."""
 
@@ -101,6 +110,8 @@ class Burn:
     six_hours: float | None
     # The share of 28 days' budget that is used up.
     consumed: float
+    # The windows that made it a page or a ticket; pages show others beside them.
+    decided: Sequence[Decided]
 
     @property
     def fastest(self) -> tuple[int, float, float]:
@@ -129,7 +140,7 @@ def burns(*, facility_ids: frozenset[int], now: datetime, version: int) -> list[
 
 def _judged(now: datetime) -> list[Burn]:
     targets = targets_at(now)
-    made = [_burn(counts, targets[key]) for key, counts in counted(targets, now).items()]
+    made = [_burn(counts, targets[key], now) for key, counts in counted(targets, now).items()]
     return sorted(made, key=lambda burn: burn.fastest)
 
 
@@ -161,10 +172,8 @@ def _counts(key: Cell, found: Sequence[Stretch], begins: Sequence[datetime]) -> 
 def windows_of(target: Target, now: datetime) -> list[datetime]:
     """Where the windows of a cell begin: the budget, an hour, six hours, long and short of each
     rule."""
-    rules = sla.burn_rules(min(target.objective, 0.999999), target.length)
-    pairs = [(rule.long_window, rule.short_window) for rule in rules]
     budget = _tiers(now)[-1][1]
-    begins = [_begins(now, length) for pair in pairs for length in pair]
+    begins = [_begins(now, length) for pair in _pairs(target) for length in pair]
     return [*shown_since(now), *(max(budget, begin) for begin in begins)]
 
 
@@ -173,28 +182,51 @@ def shown_since(now: datetime) -> list[datetime]:
     return [_tiers(now)[-1][1], _begins(now, HOUR), _begins(now, 6 * HOUR)]
 
 
-def _burn(counts: Counts, target: Target) -> Burn:
+def _burn(counts: Counts, target: Target, now: datetime) -> Burn:
     budget, hour, six_hours = (counts.within(window) for window in range(3))
     spent = sla.error_budget(target.objective, budget) if target.objective < 1 else None
+    level, windows = _level(counts, target, six_hours)
     return Burn(
-        counts.workflow_id, counts.facility_id, target.objective,
-        _level(counts, target, six_hours), budget,
+        counts.workflow_id, counts.facility_id, target.objective, level, budget,
         _rate(target.objective, hour), _rate(target.objective, six_hours),
         round(spent.consumed, EXACT) if spent else float(budget.breached > 0),
+        _decided(counts, target, windows, now) if windows else (),
     )  # fmt: skip
 
 
-def _level(counts: Counts, target: Target, six_hours: sla.Attainment) -> Level:
-    """The most urgent rule that holds."""
+def _level(
+    counts: Counts, target: Target, six_hours: sla.Attainment
+) -> tuple[Level, Sequence[int]]:
+    """The most urgent rule that holds, and the windows it was told by."""
     if target.objective < 1 and 2 * target.length <= LONGEST:
         if sla.breaks_absolutely(target.objective, counts.within(3)):
-            return Level.PAGE
+            return Level.PAGE, (3,)
         rules = sla.burn_rules(target.objective, target.length)
         for window, rule in zip((3, 5, 7), rules, strict=True):
             long, short = counts.within(window), counts.within(window + 1)
             if sla.burns(target.objective, rule, long=long, short=short):
-                return Level.PAGE if rule.severity == "page" else Level.TICKET
-    return Level.WATCH if (_rate(target.objective, six_hours) or 0) >= 1 else Level.OK
+                # With little due, the long window alone decides.
+                both = (window, window + 1) if long.due >= sla.MINIMUM_DUE else (window,)
+                return Level.PAGE if rule.severity == "page" else Level.TICKET, both
+    is_fast = (_rate(target.objective, six_hours) or 0) >= 1
+    return Level.WATCH if is_fast else Level.OK, ()
+
+
+def _decided(
+    counts: Counts, target: Target, windows: Sequence[int], now: datetime
+) -> Sequence[Decided]:
+    begins = windows_of(target, now)
+    lengths = [length for pair in _pairs(target) for length in pair]
+    return [
+        Decided(lengths[one - 3], begins[one], _rate(target.objective, counts.within(one)))
+        for one in windows
+    ]
+
+
+def _pairs(target: Target) -> list[tuple[timedelta, timedelta]]:
+    """The long and the short window of each rule."""
+    rules = sla.burn_rules(min(target.objective, 0.999999), target.length)
+    return [(rule.long_window, rule.short_window) for rule in rules]
 
 
 def _rate(objective: float, counts: sla.Attainment) -> float | None:

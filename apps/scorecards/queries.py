@@ -30,7 +30,7 @@ GLANCED = [*("events", "started", "met", "breached", "latencies", "latency_histo
 
 # The rows of a window: a few ranges of the primary key, see `windows.pieces`, and what waits for
 # them: minutes for the deltas, everything larger for the quarter-hours too.
-FLOW = """
+COUNTED = """
 WITH counted AS (
     SELECT workflow_id, facility_id, {measures}
       FROM unnest(%(grains)s::smallint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
@@ -48,9 +48,13 @@ WITH counted AS (
       FROM scorecards_rollupdelta
      WHERE bucket >= %(start)s AND bucket < %(end)s
        AND workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
-), flow AS (
+)"""
+FLOW = (
+    COUNTED  # noqa: S608  constants only
+    + """, flow AS (
     SELECT workflow_id, facility_id, {sums} FROM counted GROUP BY 1, 2
 ), """
+)
 FLOW_SHOWN = written(FLOW, SHOWN)
 FLOW_GLANCED = written(FLOW, GLANCED)
 

@@ -92,9 +92,19 @@ SELECT found.id, cell.place, found.at
  ORDER BY cell.place, found.at {direction}, found.id {direction}
  LIMIT %(rows)s
 """
+# A page of a list that is short enough to be put in order while somebody waits: what is worth most
+# first, what is worth nothing known last.
+BY_DOLLARS = """
+SELECT id, 0 AS place, {order} AS at, COALESCE(amount_minor, %(nothing)s) AS amount
+  FROM telemetry_transaction
+ WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND {where}
+   AND (COALESCE(amount_minor, %(nothing)s), id) < (%(amount)s, %(id)s)
+ ORDER BY 4 DESC, 1 DESC LIMIT %(rows)s
+"""
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Before and after every transaction, as PostgreSQL has it.
 FIRST = ("-infinity", UUID(int=0))
+MOST_DOLLARS = (1 << 63) - 1
 LAST = ("infinity", UUID(int=(1 << 128) - 1))
 
 
@@ -157,12 +167,21 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """Where a page begins in a list by dollars: after this transaction."""
+
+    amount: int
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A transaction of a list, and the moment it is listed under."""
 
     id: UUID
     place: int
     at: datetime
+    amount: int = 0
 
 
 @contextmanager
@@ -257,6 +276,19 @@ def page_of(
         "rows": rows,
     }
     return fetch_all(_page_statement(part), params, row=Listed)
+
+
+def is_short(part: Part, found: Sequence[Tally]) -> bool:
+    """Whether a list can be put in order of its dollars while somebody waits."""
+    return not part.is_of_messages and sum(one.of(part.role) for one in found) <= AFFORDABLE
+
+
+def page_by_dollars(part: Part, cells: Cells, *, after: Worth | None, rows: int) -> list[Listed]:
+    """The next so many transactions of a part, whatever their cell, the most dollars first."""
+    last = after or Worth(MOST_DOLLARS, LAST[1])
+    params = {"amount": last.amount, "id": last.id, "nothing": -MOST_DOLLARS, "rows": rows}
+    statement = BY_DOLLARS.format(order=part.order, where=_where(part))
+    return fetch_all(statement, cells.params | params, row=Listed)
 
 
 def _page_statement(part: Part) -> LiteralString:

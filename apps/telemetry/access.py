@@ -1,12 +1,10 @@
 """Who may see what of telemetry: `accounts.access` is the door, this reads its answers."""
 
-from collections.abc import Sequence
 from typing import cast
 
 from django.http import HttpRequest
 
 from apps.accounts.models import User
-from apps.catalog.snapshot import snapshot
 
 
 def person(request: HttpRequest) -> User:
@@ -18,8 +16,3 @@ def bearer_of(request: HttpRequest) -> str:
     """The bearer key or token of a request, or nothing."""
     scheme, _, value = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
-
-
-def covers_everything(facilities: Sequence[int]) -> bool:
-    """Whether a scope leaves no facility out: what has no facility may then be seen too."""
-    return set(snapshot().facilities_by_id) <= set(facilities)

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_to_administer
+from apps.accounts.access import covers_everything, facilities_to_administer
 from apps.accounts.admin.scope import InScope
-from apps.telemetry.access import covers_everything, person
+from apps.telemetry.access import person
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.queries import keys_within, sources_within
 from apps.telemetry.services.keys import revoke_key

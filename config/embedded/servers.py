@@ -35,6 +35,8 @@ POSTGRES_SETTINGS = {
     "fsync": "on",
     "random_page_cost": "1.1",
     "jit": "off",  # compiling costs more than these short statements
+    # So does starting workers: it doubles what a reader of a window waits for.
+    "max_parallel_workers_per_gather": "0",
     "io_method": "worker",
     # A sample of 7,500 rows: statements find rows by key, and large ones look at their own facts.
     "default_statistics_target": "25",

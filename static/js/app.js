@@ -1,4 +1,4 @@
-// What htmx does not do. All of it is delegated: what is swapped in needs no setting up.
+// What htmx does not do; delegated, as what is swapped in needs no setting up.
 (() => {
   const body = document.body;
   const find = (selector, inside = document) => inside.querySelector(selector);
@@ -7,10 +7,10 @@
   const on = (name, act, capture) => document.addEventListener(name, act, capture);
   let kept = null;
 
-  const polls = (element) => element.matches('[data-poll], [hx-trigger*="every "]');
+  const polls = (e) => e.matches('[data-poll], [hx-trigger*="every "]');
   const isPoll = (detail) => polls(detail.elt) && !detail.requestConfig.triggeringEvent;
 
-  // --- polling: only while somebody looks
+  // --- polling, while somebody looks
   on("htmx:beforeRequest", (event) => {
     if (document.hidden && isPoll(event.detail)) event.preventDefault();
   });
@@ -18,7 +18,7 @@
     if (!document.hidden) htmx.trigger(body, "refresh");
   });
 
-  // --- 304 leaves the page alone; what is on screen knows its version
+  // --- what is on screen knows its version
   on("htmx:configRequest", ({ detail }) => {
     if (!polls(detail.elt)) return;
     detail.headers["X-Poll"] = "1";
@@ -26,30 +26,23 @@
     if (version) detail.headers["If-None-Match"] = version;
   });
   on("htmx:afterSwap", ({ detail }) => {
-    const etag = detail.xhr.getResponseHeader("ETag");
-    const shown = document.getElementById(detail.requestConfig.elt.id);
+    const etag = detail.xhr.getResponseHeader("ETag"), shown = document.getElementById(detail.requestConfig.elt.id);
     if (etag && shown?.matches("[data-poll]")) shown.dataset.version = etag;
   });
 
-  // --- what somebody is marking stays until they let go
-  const isMarked = (element) => {
-    const marked = getSelection();
-    return !marked.isCollapsed && marked.containsNode(element, true);
+  // --- what is being marked stays
+  const isMarked = (e) => !getSelection().isCollapsed && getSelection().containsNode(e, true);
+
+  // --- what survives a swap
+  // A figure is the same though the window and number at the end of its address have moved on.
+  const place = (e) => {
+    const href = e.getAttribute("href"), same = href?.replace(/((from|seen)=).*/, "$1");
+    return e.id ? `#${CSS.escape(e.id)}` : href ? `a[href${same === href ? "" : "^"}="${CSS.escape(same)}"]` : null;
   };
   on("htmx:beforeSwap", ({ detail }) => {
     if (detail.requestConfig.elt.matches("[data-poll]") && isMarked(detail.target)) detail.shouldSwap = false;
-  });
-
-  // --- focus, scroll, folds survive a swap
-  // A figure is the same though its window and number, which its address ends with, have moved on.
-  const place = (element) => {
-    const href = element.getAttribute("href"), same = href?.replace(/((from|seen)=).*/, "$1");
-    return element.id ? `#${CSS.escape(element.id)}` : href ? `a[href${same === href ? "" : "^"}="${CSS.escape(same)}"]` : null;
-  };
-  on("htmx:beforeSwap", ({ detail }) => {
     if (!detail.shouldSwap) return;
-    const focused = document.activeElement;
-    const inside = focused && detail.target.contains(focused);
+    const focused = document.activeElement, inside = detail.target.contains(focused);
     kept = {
       focus: inside ? place(focused) : null,
       open: all("details[id][open]", detail.target).map(({ id }) => id),
@@ -67,7 +60,7 @@
     announce(detail.requestConfig);
   });
 
-  // --- the announcer says a summary when it changed
+  // --- a summary is said when it changed
   const say = (words) => { find("#announcer").textContent = words; };
   const summary = () => find("[data-summary]")?.dataset.summary || "";
   let said = summary();
@@ -102,7 +95,7 @@
     if (isPoll(detail)) return;
     const { elt, verb, triggeringEvent } = detail.requestConfig, isDialog = elt.matches("dialog");
     if (isDialog) elt.close();
-    // Reading again is harmless; writing again is for who wrote.
+    // Only reading again is harmless.
     const again = () => (isDialog ? opener?.click() : htmx.trigger(elt, triggeringEvent?.type || "click"));
     toast(words, { css: "error", retry: verb === "get" ? again : null });
   };
@@ -110,7 +103,7 @@
     complain(detail, REFUSALS[detail.xhr.status] || (detail.xhr.status < 500 ? "This was refused. Nothing was changed."
       : "Something broke on our side. What you see is as it was.")));
 
-  // --- the connection: the old figures stay, the bar says so
+  // --- the connection
   const reachable = (yes) => { find("#offline").hidden = yes; };
   addEventListener("offline", () => reachable(false));
   addEventListener("online", () => htmx.trigger(body, "refresh"));
@@ -118,9 +111,22 @@
     reachable(false);
     complain(detail, "Throughline cannot be reached. Nothing was changed.");
   });
-  on("htmx:afterRequest", ({ detail }) => {
-    if (detail.xhr.status) reachable(detail.xhr.status < 500);
+  let heard = Date.now(), was = "live";
+  on("htmx:afterRequest", ({ detail: { target, xhr: { status } } }) => {
+    if (status) reachable(status < 500);
+    if (/^2|304/.test(status) && target.matches("#board, #flow") && !isMarked(target)) heard = Date.now();
   });
+
+  // --- whether the board is live, and how old it is
+  setInterval(() => {
+    const sign = find("#live"), age = (Date.now() - heard) / 1000 | 0;
+    if (!sign) return;
+    const is = !find("#offline").hidden ? "offline" : age > 9 || isMarked(find("#board")) ? "paused" : "live";
+    for (const one of all("[data-is]", sign)) one.hidden = one.dataset.is !== is;
+    find(".num", sign).textContent = age > 2 ? `${age} s old` : "";
+    if (is !== was) say(find(`[data-is=${is}]`, sign).textContent);
+    was = is;
+  }, 1000);
 
   // --- copy what a button names
   on("click", async ({ target }) => {
@@ -130,7 +136,7 @@
     catch { source.select ? source.select() : getSelection().selectAllChildren(source); }
   });
 
-  // --- dialogs: what a link leads to, beside the page
+  // --- dialogs beside the page
   let opener = null;
   const open = (link) => {
     const dialog = find(`#${link.dataset.dialog}`), page = find("[data-page]", dialog);
@@ -148,9 +154,7 @@
   });
   on("close", ({ target }) => {
     if (target.id !== "confirm") all(".fill", target).forEach((fill) => fill.replaceChildren());
-    // The opener may have been swapped for one that looks the same.
-    const again = opener && !opener.isConnected ? place(opener) && find(place(opener)) : opener;
-    again?.focus();
+    (opener?.isConnected ? opener : find(opener && place(opener) || "#none"))?.focus();
   }, true);
   on("click", (event) => {
     const link = event.target.closest("a[data-dialog]");
@@ -195,8 +199,8 @@
     return null;
   };
 
-  // --- keys: each has something to press on screen, too
-  const isOff = () => localStorage.getItem("shortcuts") === "off";
+  // --- keys
+  const isOff = () => localStorage.shortcuts === "off";
   const rows = () => all("main .tbl tbody th a[href]");
   const move = (by) => {
     const links = rows(), at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
@@ -223,7 +227,7 @@
   const switches = () => all("[data-shortcuts]").forEach((box) => { box.checked = !isOff(); });
   on("change", ({ target }) => {
     if (!target.matches("[data-shortcuts]")) return;
-    localStorage.setItem("shortcuts", target.checked ? "on" : "off");
+    localStorage.shortcuts = target.checked ? "on" : "off";
     switches();
   });
   switches();

@@ -2,7 +2,7 @@
 (() => {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => localStorage.getItem("theme") || "";
+  const chosen = () => localStorage.theme || "";
   const show = () => {
     root.dataset.theme = chosen() || (system.matches ? "dark" : "light");
     for (const button of document.querySelectorAll("[data-theme-choice]")) {
@@ -17,8 +17,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-choice]");
     if (!button) return;
-    if (button.dataset.themeChoice) localStorage.setItem("theme", button.dataset.themeChoice);
-    else localStorage.removeItem("theme");
+    if (button.dataset.themeChoice) localStorage.theme = button.dataset.themeChoice;
+    else delete localStorage.theme;
     show();
   });
 })();

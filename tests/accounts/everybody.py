@@ -1,6 +1,7 @@
 """One of each role in the north, the objects they ask for, and a way to ask for any address."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -57,14 +58,19 @@ class Place:
     passkey: str
     operated: dict[str, dict[str, Any]]
     browsers: dict[str, Client] = field(default_factory=dict)
+    signed_in: dict[str, Any] = field(default_factory=dict)
 
     def browser(self, who: str, *, anew: bool) -> Client:
-        """Somebody's browser; signing in each time would cost more than most questions."""
-        if anew:
-            return browser_of(who)
+        """Somebody's browser; signing in each time would cost more than most questions. Anew, it
+        knows nothing of what the other one was told since."""
         if who not in self.browsers:
             self.browsers[who] = browser_of(who)
-        return self.browsers[who]
+            self.signed_in[who] = deepcopy(self.browsers[who].cookies)
+        if not anew:
+            return self.browsers[who]
+        found = Client()
+        found.cookies = deepcopy(self.signed_in[who])
+        return found
 
     def paths(self, name: str, what: str) -> str:
         """The address of a page for what lies in the north, in the south, or nowhere."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -11,7 +12,7 @@ from pytest_django.asserts import assertContains, assertNotContains
 from apps.accounts.models import FacilityUserGrant, User
 from apps.accounts.services import access
 from apps.catalog.models import ChangeProposal, FacilityAlias, SlaTarget, Team
-from apps.catalog.services import proposals, rows
+from apps.catalog.services import TargetChange, proposals, rows
 from tests.accounts.conftest import person
 
 pytestmark = pytest.mark.slow
@@ -138,6 +139,35 @@ def test_who_lost_a_facility_does_not_stand_for_its_change_any_more(network):
     inside = ChangeProposal.objects.get(pk=inside.pk)
     with pytest.raises(proposals.AuthorMayNot):
         proposals.approve(inside, by=lea)
+
+
+@pytest.mark.parametrize(("saw", "stands"), [("org", False), ("north", True)])
+def test_what_was_asked_for_the_network_takes_who_still_sees_all_of_it(network, saw, stands):
+    noor = person("noor", "integration_lead", getattr(network, saw))
+    calendar = network.office_hours
+    calendar.name = "Weekdays"
+    proposal = proposals.propose_rows(
+        [rows.changed(calendar, "name")],
+        about="x", facility=None, why="Clearer", by=noor, sees_all=saw == "org",
+    )  # fmt: skip
+    assert proposals.author_stands(proposal)
+    moved = replace(access.access_of(noor), facilities=frozenset([network.south.pk]))
+    access.change_access(noor, moved, by=person("ada", "administrator"), why="Moved south")
+    proposal.refresh_from_db()
+    assert (proposal.state == "proposed") is stands
+
+
+def test_a_promise_to_the_network_takes_who_still_sees_all_of_it(network):
+    noor, lea = (person(name, "integration_lead", network.org) for name in ("noor", "lea"))
+    change = TargetChange(
+        clock=network.clock, facility=None, threshold_seconds=60, objective=Decimal("0.9"),
+        effective_from=None, why="Faster",
+    )  # fmt: skip
+    proposal = proposals.propose_target(change, by=noor)
+    FacilityUserGrant.objects.filter(user=noor).delete()
+    proposal = ChangeProposal.objects.get(pk=proposal.pk)
+    with pytest.raises(proposals.AuthorMayNot):
+        proposals.approve(proposal, by=lea)
 
 
 def test_a_proposal_ends_with_the_grant_that_it_stood_on(network):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.pipeline.services import fold_journal, sweep_due
 from apps.scorecards.kept import forget_everything
 from apps.telemetry.models import Source
-from tests.accounts.everybody import CODES, Place, browser_of, quarantined, settle
+from tests.accounts.everybody import CODES, Place, quarantined, settle
 from tests.accounts.test_matrix import EXPECTED
 from tests.dashboard.cast import SOUTH, done, fold, stuck
 from tests.pipeline.network import Network
@@ -120,7 +120,7 @@ def test_the_same_is_seen_by_those_who_see_the_south(place):
 def asked(place: Place, who: str, name: str, what: str) -> tuple[int, str, list[str]]:
     """Status, text and statements, with what was asked for struck out of them."""
     path = place.paths(name, what)
-    browser = browser_of(who)
+    browser = place.browser(who, anew=True)
     with CaptureQueriesContext(connection) as queries:
         response = browser.get(path)
     statements = [re.sub(r"'[^']*'|\b\d+\b", "?", one["sql"]) for one in queries]

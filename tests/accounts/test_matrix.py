@@ -479,7 +479,7 @@ def test_what_has_no_row_for_writing_cannot_be_written(place, who):
     for name, what in readable - writable:
         if not name.startswith("admin:"):
             path = place.paths(name, what)
-            assert status(browser_of(who), "POST", path) in (405, SIGN_IN), name
+            assert status(place.browser(who, anew=True), "POST", path) in (405, SIGN_IN), name
 
 
 @pytest.mark.parametrize("who", EVERYBODY)

@@ -6,6 +6,7 @@ each of them might be forged. Each gets some of the ways, the next one others, a
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import cycle, islice
 from urllib.parse import quote
 
@@ -52,14 +53,18 @@ LEAVE = {"dashboard:sign-out", "admin:logout", "accounts:end-others"}
 BEFORE_SIGN_IN = ("/sign-in/", "/forgotten/", "/admin/login/")
 
 
+@cache
+def names_in_source() -> frozenset[str]:
+    sources = (path.read_text() for path in (settings.BASE_DIR / "apps").rglob("*.py"))
+    return frozenset(name for source in sources for name in READ_HERE.findall(source))
+
+
 def names() -> list[str]:
     """What any page reads of a question or of a form."""
-    sources = (path.read_text() for path in (settings.BASE_DIR / "apps").rglob("*.py"))
-    read = {name for source in sources for name in READ_HERE.findall(source)}
     fields = {
         name for form in kinds_of(forms.BaseForm) for name in getattr(form, "base_fields", ())
     }
-    return sorted(read | fields)
+    return sorted(names_in_source() | fields)
 
 
 def kinds_of(kind: type) -> Iterator[type]:

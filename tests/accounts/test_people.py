@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains
 
-from apps.accounts.models import AccessReview, RoleRequest, User
+from apps.accounts.models import AccessReview, AuditEvent, RoleRequest, User
 from apps.accounts.services import access, issue_token
 from tests.accounts.conftest import person
 from tests.accounts.signing_in import signed_in, with_app
@@ -262,6 +262,30 @@ def test_a_link_lets_its_owner_set_a_password_once(as_ada, network):
     assert noor.check_password("correct horse battery")
     again = Client().get(link, follow=True)
     assertNotContains(again, 'name="password1"', status_code=again.status_code)
+    used = AuditEvent.objects.get(act="credentials.password_reset")
+    assert used.facts == {"where_it_was_made": True}
+
+
+def test_a_link_works_for_nobody_who_is_signed_in(as_ada, ada, network):
+    noor = User.objects.create_user("noor")
+    link = as_ada.post(f"/people/{noor.pk}/password-link/").context["link"]
+    assertContains(as_ada.get(link), "somebody else", status_code=403)
+    noted = AuditEvent.objects.get(act="credentials.link_refused")
+    assert (noted.actor_id, noted.on) == (ada.pk, f"user:{noor.pk}")
+    assert as_ada.get("/people/").status_code == 200
+    assert Client().get(link).status_code == 302
+
+
+def test_a_link_that_was_opened_before_signing_in_works_no_more_after(as_ada, ada, network):
+    noor = User.objects.create_user("noor")
+    link = as_ada.post(f"/people/{noor.pk}/password-link/").context["link"]
+    page = Client()
+    form = page.get(link, follow=True).redirect_chain[-1][0]
+    page.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+    said = {"password1": "correct horse battery", "password2": "correct horse battery"}
+    assert page.post(form, said).status_code == 403
+    noor.refresh_from_db()
+    assert not noor.has_usable_password() or not noor.check_password("correct horse battery")
 
 
 def test_what_waits_for_me_is_counted_in_the_navigation(as_ada, as_cal, network):

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 # Playwright's own loop would make Django refuse to talk to the database from the test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 # A machine that does more than one thing at once is slow, not wrong.
-expect.set_options(timeout=15_000)
+PATIENCE = 60_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 
 FLAGS = [
     "--no-sandbox",
@@ -98,7 +99,7 @@ def read(
 
     def start(user: Any = None, **options: Any) -> Reader:
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         if user:
             context.add_cookies([session_cookie(user, live_server.url)])
         readers.append(Reader(context, live_server.url))

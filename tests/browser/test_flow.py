@@ -179,3 +179,29 @@ def test_backlog_and_budgets_are_on_the_page(busy, ivo, read):
     page = read(ivo).open("/flow/")
     expect(page.get_by_role("table", name="Open items by age")).to_contain_text("$123")
     expect(page.get_by_role("heading", name="Error budget, fastest burn first")).to_be_visible()
+
+
+def test_the_board_says_whether_it_is_live(busy, ivo, read):
+    page = read(ivo).open("/flow/")
+    sign, said = page.locator("#live"), page.locator("#announcer")
+    expect(sign).to_have_text("Live", use_inner_text=True)
+    expect(said).to_be_empty()
+    page.locator("#board .tiles dt").first.evaluate(
+        "mark => getSelection().selectAllChildren(mark)"
+    )
+    expect(sign).to_contain_text("Paused", use_inner_text=True)
+    expect(said).to_have_text("Paused")
+    expect(sign).to_contain_text("s old", use_inner_text=True)
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(sign).to_have_text("Live", use_inner_text=True)
+
+
+def test_a_figure_keeps_the_focus_when_its_window_moves_on(busy, ivo, read, time_machine):
+    time_machine.move_to(timezone.now().replace(second=30), tick=False)
+    page = read(ivo).open("/flow/")
+    figure = page.locator(".tiles a[data-metric=events]")
+    before = figure.get_attribute("href")
+    figure.focus()
+    time_machine.shift(60)
+    expect(figure).not_to_have_attribute("href", before)
+    expect(figure).to_be_focused()

@@ -233,14 +233,3 @@ def test_the_wilson_bound_lies_below_the_share(hits, trials):
     hits = min(hits, trials)
     assert 0 <= sla.wilson_lower_bound(hits, trials) <= hits / trials + 1e-9
     assert sla.wilson_lower_bound(0, 0) == 0
-
-
-# -- backlog
-
-
-def test_the_first_breach_is_the_first_due_time_the_queue_misses():
-    now = at("12:00")
-    due = [at("12:20"), at("12:25"), at("14:00")]
-    assert sla.first_breach_at(due, capacity=4, now=now) == at("12:25")
-    assert sla.first_breach_at(due, capacity=60, now=now) is None
-    assert sla.first_breach_at(due, capacity=0, now=now) == at("12:20")

@@ -120,9 +120,9 @@ def test_a_file_holds_so_many_rows_and_says_that_there_are_more():
 
 @pytest.mark.parametrize("form", Form)
 def test_a_large_table_goes_to_disk_and_not_through_memory(form: Form):
-    rows = 20_000
-    long = Table("test", "Test", [Column[int](str(n), lambda row: f"text {row}") for n in range(9)],
-                 lambda most: iter(range(most)))  # fmt: skip
+    rows = 4_000
+    columns = [Column[int](str(n), lambda row: f"text {row} " * 15) for n in range(9)]
+    long = Table("test", "Test", columns, lambda most: iter(range(most)))
     tracemalloc.start()
     written = write(long, form, ABOUT, limit=rows)
     _, peak = tracemalloc.get_traced_memory()

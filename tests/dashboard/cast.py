@@ -33,12 +33,13 @@ def ago(**span: float) -> Any:
     return timezone.now() - timedelta(**span)
 
 
-def fold(network: Network, *said: dict[str, Any]) -> None:
+def fold(network: Network, *said: dict[str, Any], compacted: bool = True) -> None:
     """Post these events as one batch and count them, overdue ones included."""
     post(network, *(event(network, **{"id": f"e-{next(numbers)}", **one}) for one in said))
     services.fold_journal()
     services.sweep_due()
-    compaction.compact()
+    if compacted:
+        compaction.compact()
 
 
 def done(subject: str, *, hours_ago: float = 3, minutes: float = 5, **said: Any) -> list[dict]:

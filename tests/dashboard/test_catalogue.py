@@ -1,6 +1,6 @@
 """The catalogue's pages: what is promised and how it changes; names of facilities."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from pytest_django.asserts import assertContains, assertNotContains
 from apps.accounts.models import AuditEvent, User
 from apps.accounts.services import access, people
 from apps.accounts.services.access import Access
-from apps.catalog.models import ChangeProposal, Clock, FacilityAlias, SlaTarget, System
+from apps.catalog.models import ChangeProposal, Clock, Facility, FacilityAlias, SlaTarget, System
 from apps.catalog.services import proposals, rows
 from apps.dashboard import deciding
 from apps.scorecards.preview import preview_target
@@ -287,6 +287,15 @@ def test_events_of_nobody_knows_where_are_counted_for_who_sees_all(as_ivo, perso
     assertContains(as_ivo.get(page), said)
     noor = signed_in(person("noor", "integration_engineer", network.facilities[0]))
     assertNotContains(noor.get(page), said)
+
+
+def test_a_start_is_asked_for_and_shown_in_the_readers_zone(as_ivo, network):
+    Facility.objects.update(time_zone="America/Chicago")
+    assertContains(as_ivo.get(CHANGE), "From (Chicago time)")
+    said = SAID | {"effective_from": "2099-01-15T08:00", "propose": "1"}
+    answer = as_ivo.post(CHANGE, said, follow=True)
+    assert ChangeProposal.objects.get().effective_from == datetime(2099, 1, 15, 14, tzinfo=UTC)
+    assertContains(answer, 'title="2099-01-15 14:00:00 UTC">15 Jan 2099 08:00 CST</time>')
 
 
 def test_the_button_says_what_it_will_do(as_ivo, person, network):

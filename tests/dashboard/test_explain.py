@@ -122,7 +122,35 @@ def test_pages_of_a_list_follow_each_other_across_cells(as_ivo, happened, metric
     assert len(seen) == 116 and len(set(seen)) == 58
 
 
-@pytest.mark.parametrize("mark", ["x", "1-2", "1-1-99999999999999999999999-" + "0" * 32])
+@pytest.mark.parametrize("most", [0, 5_000])
+def test_a_list_begins_with_the_most_dollars_while_it_is_short(as_ivo, happened, monkeypatch, most):
+    monkeypatch.setattr("apps.scorecards.tallies.AFFORDABLE", most)
+    happened(*(event for n in range(60) for event in stuck(
+        f"s-{n}", facility=n % 2, amount=None if n == 7 else 100 * (n * 7 % 60))))  # fmt: skip
+    amounts, path = [], "/explain/open/open/"
+    while path:
+        page = as_ivo.get(path).context["page"]
+        amounts += [item.row.amount for item in page.items]
+        order, path = page.order, page.next
+    assert len(amounts) == 60
+    if most:
+        expected = sorted((n * 7 % 60 for n in range(60) if n != 7), reverse=True)
+        assert amounts == [*(f"${dollars}.00" for dollars in expected), ""]
+        assert order == "most dollars first"
+    else:
+        assert order == "by workflow and facility, oldest first"
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "x",
+        "1-2",
+        "worth.x.y",
+        f"worth.{9**40}.{'0' * 32}",
+        "1-1-99999999999999999999999-" + "0" * 32,
+    ],
+)
 def test_a_mark_that_is_none_shows_the_first_page(as_bea, happened, mark):
     happened(*stuck("a"))
     assert listed(as_bea, "/explain/open/open/", after=mark) == ["a"]

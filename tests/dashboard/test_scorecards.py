@@ -1,6 +1,8 @@
 """Scorecards: of all, of one workflow, of one facility, of one cell."""
 
 from datetime import timedelta
+from math import inf
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
@@ -10,7 +12,7 @@ from apps.catalog.models import SlaTarget
 from apps.catalog.snapshot import forget_snapshot
 from apps.core.db import execute
 from apps.dashboard import wording
-from apps.dashboard.scorecard import _fills
+from apps.dashboard.scorecard import _fills, _sorted
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
@@ -124,6 +126,34 @@ def test_a_step_is_late_where_all_of_it_is(hours, grey):
 
 def test_work_whose_clock_stopped_in_time_is_not_coloured_for_its_age():
     assert set(_fills([0, 9, 0, 0, 0], timedelta(hours=1), overdue=4)) == {"f-mute"}
+
+
+def test_what_used_up_most_of_its_budget_comes_first_and_too_little_data_last(as_ivo, happened):
+    happened(
+        *(one for n in range(10) for one in done(f"a-{n}", facility=SOUTH)),
+        *(one for n in range(5) for one in stuck(f"b-{n}", facility=SOUTH)),
+        *(one for n in range(20) for one in done(f"c-{n}")),
+        *(one for n in range(2) for one in stuck(f"d-{n}")),
+    )
+    assert [row.name for row in card(as_ivo, FLOW).rows] == ["North", "South"]
+    happened(*(one for n in range(5) for one in done(f"e-{n}", facility=SOUTH)))
+    assertContains(as_ivo.get(FLOW), "most of the error budget used up first")
+    assert [row.name for row in card(as_ivo, FLOW).rows] == ["South", "North"]
+
+
+@pytest.mark.parametrize(
+    ("used", "order"),
+    [
+        ({"a": 0.5, "b": 3.0, "c": None, "d": 3.0}, "bdac"),
+        ({"a": None, "b": None, "c": inf, "d": 0.0}, "cdab"),
+    ],
+)
+def test_equals_are_ordered_by_dollars_and_then_by_name(used, order):
+    rows = [
+        SimpleNamespace(name=name, values={"status": value, "amount": 0, "due": 50})
+        for name, value in used.items()
+    ]
+    assert "".join(row.name for row in _sorted(rows, "-status")) == order
 
 
 @pytest.mark.parametrize(

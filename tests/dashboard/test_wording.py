@@ -1,6 +1,6 @@
 """Figures in words."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -70,3 +70,14 @@ def test_today_needs_no_date_and_another_day_does():
     assert (
         wording.clock_time(datetime(2026, 3, 8, 4, tzinfo=UTC), zone, now=now) == "7 Mar 23:00:00"
     )
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [("minute", "7 Mar 23:00 EST"), ("exact", "7 Mar 23:00:09 EST"), ("day", "7 Mar")],
+)
+def test_a_moment_says_its_day_and_zone_and_the_year_if_it_is_another(detail, shown):
+    zone, moment = ZoneInfo("America/New_York"), datetime(2026, 3, 8, 4, 0, 9, tzinfo=UTC)
+    assert wording.date_time(moment, zone, detail, now=moment) == shown
+    later = wording.date_time(moment, zone, detail, now=moment + timedelta(days=365))
+    assert later == shown.replace("Mar", "Mar 2026")

@@ -1,6 +1,6 @@
 """Error budgets: each rule at its edge by hand, and the counts against a recount."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.catalog import sla
 from apps.pipeline import services
 from apps.scorecards import burn
-from apps.scorecards.burn import Counts, Level
+from apps.scorecards.burn import Burn, Counts, Level
 from apps.scorecards.kept import forget_everything
 from apps.scorecards.objectives import Target, targets_at
 from apps.telemetry.models import Transaction
@@ -16,6 +16,7 @@ from tests.dashboard.cast import SOUTH, ago, done, fold, stuck
 from tests.pipeline.network import event, post
 
 HOUR = timedelta(hours=1)
+NOW = datetime(2026, 6, 1, 12, 0, 30, tzinfo=UTC)
 # Of 28 days, 1 h and 6 h; then long and short of each rule.
 CALM = [(1000, 1), (50, 0), (300, 0), (50, 0), (5, 0), (300, 0), (30, 0), (900, 0), (300, 0)]
 
@@ -30,8 +31,12 @@ def target(objective: float = 0.99, hours: float = 0.25) -> Target:
     return Target(1, 1, objective, int(hours * 3600))
 
 
+def judged(target: Target, **changed: tuple[int, int]) -> Burn:
+    return burn._burn(counts(**changed), target, NOW)
+
+
 def level(target: Target, **changed: tuple[int, int]) -> Level:
-    return burn._burn(counts(**changed), target).level
+    return judged(target, **changed).level
 
 
 def test_a_calm_cell_asks_for_nothing():
@@ -72,6 +77,20 @@ def test_a_loose_objective_pages_at_a_quarter_breached():
     assert level(target(0.9), w3=(100, 24), w4=(10, 0)) == Level.OK
 
 
+def decided(target: Target, **changed: tuple[int, int]) -> list[tuple[timedelta, str]]:
+    found = judged(target, **changed).decided
+    return [(one.length, f"{one.rate:.1f}") for one in found]
+
+
+def test_the_windows_that_decided_are_named():
+    assert decided(target(), w7=(900, 10), w8=(300, 4)) == [(72 * HOUR, "1.1"), (6 * HOUR, "1.3")]
+    assert decided(target(), w3=(10, 3), w4=(0, 0)) == [(HOUR, "30.0")]
+    assert decided(target(0.9), w3=(100, 25), w4=(10, 0)) == [(HOUR, "2.5")]
+    assert decided(target(), w2=(300, 3)) == []
+    found = judged(target(), w7=(900, 10), w8=(300, 4)).decided
+    assert [one.since for one in found] == [burn._begins(NOW, one.length) for one in found]
+
+
 def test_what_takes_longer_than_days_is_not_judged_by_its_burn():
     slow = target(hours=24 * 30)
     assert level(slow, w3=(200, 100), w4=(100, 50)) == Level.OK
@@ -84,30 +103,28 @@ def test_an_objective_of_all_has_no_budget_to_burn():
 
 def test_the_budget_is_gone_when_the_pace_of_six_hours_has_used_it_up():
     now = timezone.now()
-    half = burn._burn(counts(w0=(1000, 5), w2=(300, 6)), target())  # half gone, twice the pace
+    half = judged(target(), w0=(1000, 5), w2=(300, 6))  # half gone, twice the pace
     assert half.gone_at(now) == now + timedelta(days=7)
-    assert burn._burn(counts(w0=(1000, 10)), target()).gone_at(now) == now
-    assert burn._burn(counts(), target()).gone_at(now) is None
+    assert judged(target(), w0=(1000, 10)).gone_at(now) == now
+    assert judged(target()).gone_at(now) is None
 
 
 def test_what_burns_fastest_comes_first():
-    pages = burn._burn(counts(w3=(200, 40), w4=(100, 20)), target())
-    ticket = burn._burn(counts(w1=(50, 50), w7=(900, 10), w8=(300, 4)), target())
-    watch = burn._burn(counts(w1=(50, 25), w2=(300, 30)), target())
+    pages = judged(target(), w3=(200, 40), w4=(100, 20))
+    ticket = judged(target(), w1=(50, 50), w7=(900, 10), w8=(300, 4))
+    watch = judged(target(), w1=(50, 25), w2=(300, 30))
     found = sorted([watch, ticket, pages], key=lambda one: one.fastest)
     assert [one.level for one in found] == [Level.PAGE, Level.TICKET, Level.WATCH]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_compacted", [True, False])
-def test_every_window_is_what_a_recount_says(network, is_compacted, monkeypatch):
+def test_every_window_is_what_a_recount_says(network, is_compacted):
     told = []
     for n in range(160):
         make = stuck if n % 3 == 0 else done
         told += make(f"h-{n}", hours_ago=2.1 + (n * n * 13 % 6_000) / 10, facility=n % 2)
-    if not is_compacted:
-        monkeypatch.setattr("apps.scorecards.compaction.compact", lambda: None)
-    fold(network, *told)
+    fold(network, *told, compacted=is_compacted)
     now = timezone.now()
     targets = targets_at(now)
     found = burn.counted(targets, now)

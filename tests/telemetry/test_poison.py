@@ -22,6 +22,10 @@ def item(text: str) -> str:
     return f"[{json.dumps(event())}, {text}, {json.dumps(event())}]"
 
 
+# Seconds of work. What grows with the square of a body would take minutes.
+FAR_TOO_LONG = 20.0
+
+
 def deep(levels: int) -> str:
     return '{"a":' * levels + "1" + "}" * levels
 
@@ -195,24 +199,24 @@ def test_bytes_that_are_not_utf_8_are_refused_alone(sender):
 )  # fmt: skip
 @pytest.mark.parametrize("media", [BATCH, ONE])
 def test_a_body_that_holds_no_events_is_refused_whole(sender, media, body):
-    started = time.perf_counter()
+    started = time.process_time()
 
     answer = sender.post(body, media)
 
     assert answer.status_code in (400, 413), answer.content
     assert answer.json()["code"]
     assert not IngestBatch.objects.exists()
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < FAR_TOO_LONG
 
 
 @pytest.mark.parametrize("items", [30_000, 600_000, 1_200_000])
 def test_an_array_of_very_many_items_is_given_up_soon(sender, items):
-    started = time.perf_counter()
+    started = time.process_time()
 
     answer = sender.post("[" + "1," * items + "1]")
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_events")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < FAR_TOO_LONG
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import ForeignKey, QuerySet
 from django.http import Http404, HttpRequest
 
-from apps.accounts.access import facilities_to_administer, sees_everything
+from apps.accounts.access import covers_everything, facilities_to_administer
 from apps.catalog.models import Facility
 
 
@@ -16,7 +16,8 @@ def sees_all(request: HttpRequest) -> bool:
     the administration asks before every link."""
     known: bool | None = getattr(request, "sees_all", None)
     if known is None:
-        known = request.sees_all = sees_everything(request.user)  # type: ignore[attr-defined]
+        known = covers_everything(facilities_to_administer(request.user))
+        request.sees_all = known  # type: ignore[attr-defined]
     return known
 
 

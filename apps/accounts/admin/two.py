@@ -122,8 +122,14 @@ class TakesTwo(admin.ModelAdmin):
         place = row if isinstance(row, Facility) else None
         # The instance holds what was typed; it is called what it is called now.
         about = str(type(row)._default_manager.get(pk=row.pk))
-        why = form.cleaned_data["why"]
-        made = propose_rows(found, about=about, facility=place, why=why, by=request.user)
+        made = propose_rows(
+            found,
+            about=about,
+            facility=place,
+            why=form.cleaned_data["why"],
+            by=request.user,
+            sees_all=sees_all(request),
+        )
         facts = {"kind": made.kind, "model": row._meta.model_name, "rows": len(found)}
         audit.record(request.user, Act.CHANGE_PROPOSED, on=f"proposal:{made.pk}",
                      facility=made.facility_id, facts=facts)  # fmt: skip

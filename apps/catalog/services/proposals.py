@@ -16,6 +16,7 @@ from apps.catalog.services.rows import Row, apply_rows, try_rows
 from apps.catalog.services.targets import TargetChange, change_target
 
 LIVES_FOR = timedelta(days=14)
+VIEW = "catalog.view_facility"
 # Where money is posted by what a name stands for, it takes two to change it.
 TAKES_TWO = (System.Kind.ERP, System.Kind.BANK)
 
@@ -97,14 +98,20 @@ def propose_alias(
 
 
 def propose_rows(
-    rows: Sequence[Row], *, about: str, facility: Facility | None, why: str, by: Any
+    rows: Sequence[Row],
+    *,
+    about: str,
+    facility: Facility | None,
+    why: str,
+    by: Any,
+    sees_all: bool = False,
 ) -> ChangeProposal:
     """Ask for rows of the catalogue to be changed, added or removed together."""
     try_rows(rows)
     return ChangeProposal.objects.create(
         kind=ChangeProposal.Kind.ROWS,
         facility=facility,
-        rows={"about": about, "rows": list(rows)},
+        rows={"about": about, "rows": list(rows), "by_who_sees_all": sees_all},
         why=why,
         proposed_by=by,
         expires_at=now() + LIVES_FOR,
@@ -149,16 +156,27 @@ def author_stands(proposal: ChangeProposal) -> bool:
     """Whether who proposed it could propose it today."""
     author = proposal.proposed_by
     may = author.is_active and author.has_perm("accounts.propose_changes")
-    return bool(may and _reaches(author, proposal.facility_id))
+    return bool(may and _reaches(author, proposal))
 
 
-def _reaches(author: Any, place: int | None) -> bool:
-    """Whether a facility is still theirs: granted itself, or with one above it."""
-    if place is None or author.has_perm("accounts.administer_network"):
+def _reaches(author: Any, proposal: ChangeProposal) -> bool:
+    """Whether what it is about is still theirs: a facility granted itself or with one above it;
+    the network, where they saw all of it when they asked."""
+    if author.has_perm("accounts.administer_network"):
         return True
-    found = Facility.objects.get(pk=place)
-    line = Facility.objects.filter(pk__in=[*found.ancestor_ids, place])
-    return any(author.has_perm("catalog.view_facility", one) for one in line)
+    if proposal.facility_id is None:
+        return not _is_of_who_sees_all(proposal) or all(
+            author.has_perm(VIEW, top) for top in Facility.objects.filter(parent=None)
+        )
+    found = Facility.objects.get(pk=proposal.facility_id)
+    line = Facility.objects.filter(pk__in=[*found.ancestor_ids, found.pk])
+    return any(author.has_perm(VIEW, one) for one in line)
+
+
+def _is_of_who_sees_all(proposal: ChangeProposal) -> bool:
+    """A promise to the whole network is nobody else's to ask for; rows of no place are anybody's,
+    and say who asked."""
+    return proposal.rows is None or bool(proposal.rows.get("by_who_sees_all"))
 
 
 def lapse(*, by: Any) -> list[ChangeProposal]:

@@ -33,6 +33,7 @@ class BudgetRow:
     hour: SafeString
     six_hours: SafeString
     look: Status
+    decided: SafeString
     gone: str
 
 
@@ -64,7 +65,8 @@ def _row(burn: Burn, scope: Scope, address: Address, now: datetime) -> BudgetRow
     return BudgetRow(
         line.short_name, place.short_name, address(line, place),
         share, wording.objective(burn.objective), hour, six_hours,
-        LOOKS[burn.level], gone_in_words(burn.gone_at(now), ZoneInfo(place.time_zone), now=now),
+        LOOKS[burn.level], feeds.decided_of(burn, line, place, now=now),
+        gone_in_words(burn.gone_at(now), ZoneInfo(place.time_zone), now=now),
     )  # fmt: skip
 
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.timezone import now
 
 from apps.catalog.models import Clock, Facility, FacilityAlias, System
 from apps.catalog.services.targets import TargetChange
+from apps.dashboard import wording
 
 TEXT = {"class": "control", "autocomplete": "off"}
 SELECT = {"class": "control"}
@@ -99,7 +101,6 @@ class TargetForm(forms.Form):
     )
     effective_from = forms.DateTimeField(
         required=False,
-        label="From (UTC)",
         widget=forms.DateTimeInput({**TEXT, "type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text="Empty: two minutes after it is approved. What was measured before stays.",
     )
@@ -112,10 +113,17 @@ class TargetForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, clock: Clock, facilities: Sequence[int], everywhere: bool, **kwargs: Any
+        self,
+        *args: Any,
+        clock: Clock,
+        facilities: Sequence[int],
+        everywhere: bool,
+        zone: ZoneInfo,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.clock = clock
+        self.clock, self.zone = clock, zone
+        self.fields["effective_from"].label = f"From ({wording.zone_in_words(zone)})"
         place: Any = self.fields["facility"]
         place.queryset = Facility.objects.filter(pk__in=facilities)
         place.empty_label = "Whole network" if everywhere else "Choose a facility"
@@ -128,7 +136,8 @@ class TargetForm(forms.Form):
         moment: datetime | None = self.cleaned_data["effective_from"]
         if moment is None:
             return None
-        moment = moment.replace(tzinfo=UTC)
+        # As it was typed, without a zone of its own.
+        moment = moment.replace(tzinfo=self.zone).astimezone(UTC)
         if moment <= now():
             raise forms.ValidationError(
                 "That has passed: a version begins now or later, and history stays as it was."

@@ -1,6 +1,6 @@
 """Tags of the frame around every page, and times as people at a facility read them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ from django import template
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.models import User
 from apps.catalog.models import ChangeProposal, Playbook, SlaTarget
@@ -23,6 +23,8 @@ from apps.dashboard.scope import scope_of, sites_of
 from apps.dashboard.strip import strip_of
 
 register = template.Library()
+LINK = '<a href="{}"{}{}>{}<span>{}</span>{}</a>'
+WAITING = '<span class="count">{}<span class="visually-hidden"> waiting</span></span>'
 register.simple_tag(icon)
 register.simple_tag(glyphs.spark)
 register.simple_tag(glyphs.value_range, name="range")
@@ -73,6 +75,15 @@ def honesty_strip(context: dict[str, Any]) -> dict[str, Any]:
 def main_navigation(context: dict[str, Any]) -> list[Link]:
     """The pages the reader may open."""
     return navigation(context["request"])
+
+
+@register.simple_tag
+def navigation_link(link: Link) -> SafeString:
+    """One link of the navigation; "g" and its letter lead there too. Each page has twenty."""
+    current = mark_safe(' aria-current="page"') if link.is_current else ""
+    letter = markup(' data-go="{}"', link.letter) if link.letter else ""
+    waiting = markup(WAITING, link.count) if link.count else ""
+    return markup(LINK, link.address, current, letter, icon(link.icon), link.label, waiting)
 
 
 @register.inclusion_tag("_scope.html", takes_context=True)
@@ -137,9 +148,30 @@ def role(user: User) -> str:
 
 @register.filter
 def local(moment: datetime, zone: ZoneInfo) -> SafeString:
-    """A moment in a facility's own time, exact in the markup."""
-    shown = wording.clock_time(moment, zone, now=timezone.now())
-    return markup('<time datetime="{}">{}</time>', moment.isoformat(), shown)
+    """A moment in a facility's own time, where a page or a panel names the zone once."""
+    return _time(moment, wording.clock_time(moment, zone, now=timezone.now()))
+
+
+@register.simple_tag(name="moment", takes_context=True)
+def reader_moment(
+    context: dict[str, Any], moment: datetime, detail: str = "minute", css: str = ""
+) -> SafeString:
+    """A moment that is of no facility, in the reader's zone: `{% moment row.at %}`; with `"exact"`
+    to the second, with `"day"` its day alone."""
+    zone = scope_of(context["request"]).zone
+    return _time(moment, wording.date_time(moment, zone, detail, now=timezone.now()), css)
+
+
+def _time(moment: datetime, shown: str, css: str = "") -> SafeString:
+    """Exact and in UTC for machines and for who points at it."""
+    exact = moment.astimezone(UTC)
+    return markup(
+        '<time{} datetime="{}" title="{} UTC">{}</time>',
+        markup(' class="{}"', css) if css else "",
+        exact.isoformat(),
+        f"{exact:%Y-%m-%d %H:%M:%S}",
+        shown,
+    )
 
 
 @register.filter

@@ -111,6 +111,7 @@ def target_change(request: HttpRequest, code: str, kind: str) -> HttpResponse:
         clock=clock,
         facilities=scope.ids,
         everywhere=_sees_all(request),
+        zone=scope.zone,
         initial=_as_it_is(clock),
     )
     preview = None

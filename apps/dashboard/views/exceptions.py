@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.accounts.access import Denied, needs
+from apps.accounts.access import Denied, covers_everything, needs
 from apps.accounts.acts import Act
 from apps.accounts.models import User
 from apps.accounts.services import audit
@@ -21,7 +21,6 @@ from apps.catalog.services.proposals import propose_rows
 from apps.dashboard.forms import CodeForm, KindForm, PlaybookForm, SignalForm
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.catalogue import SEES
-from apps.telemetry.access import covers_everything
 
 PROPOSES = "accounts.propose_changes"
 

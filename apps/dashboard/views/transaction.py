@@ -10,13 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import needs
+from apps.accounts.access import covers_everything, needs
 from apps.catalog.models import Clock
 from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
 from apps.dashboard import listing, queries, timeline
 from apps.dashboard.scope import Scope, scope_of
 from apps.scorecards.windows import MINUTE, floor
-from apps.telemetry.access import covers_everything
 from apps.telemetry.models import Transaction
 
 # How often a page that is left open asks whether something changed.

@@ -8,13 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import facilities_for, needs
+from apps.accounts.access import covers_everything, facilities_for, needs
 from apps.accounts.acts import Act
 from apps.accounts.services import audit
 from apps.core.doorbell import ring
 from apps.core.htmx import render_page
 from apps.telemetry import journal, queries
-from apps.telemetry.access import covers_everything, person
+from apps.telemetry.access import person
 from apps.telemetry.forms.batches import BatchFilter
 
 PAGE, REJECTIONS = 50, 200

@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import api_user, facilities_for, needs, unauthenticated
+from apps.accounts.access import api_user, covers_everything, facilities_for, needs, unauthenticated
 from apps.core.openapi import Parameter, operation
 from apps.core.problem import problem
 from apps.telemetry import queries
-from apps.telemetry.access import bearer_of, covers_everything
+from apps.telemetry.access import bearer_of
 from apps.telemetry.services.keys import sender_for
 
 

@@ -5,11 +5,10 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import facilities_for, facilities_to_administer, needs
+from apps.accounts.access import covers_everything, facilities_for, facilities_to_administer, needs
 from apps.accounts.exports import EXPORT, Extent, download
 from apps.core.exports import Form
 from apps.telemetry import queries, tables
-from apps.telemetry.access import covers_everything
 from apps.telemetry.forms import FilterForm
 
 

@@ -10,10 +10,10 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from apps.accounts.access import facilities_for, needs
+from apps.accounts.access import covers_everything, facilities_for, needs
 from apps.core.htmx import render_page
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything, person
+from apps.telemetry.access import person
 from apps.telemetry.forms import BulkForm, FilterForm
 from apps.telemetry.models import QuarantineOperation
 from apps.telemetry.refusals import FOUND_LATE, label_of

@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import facilities_for, needs
+from apps.accounts.access import covers_everything, facilities_for, needs
 from apps.accounts.roles import roles_with
 from apps.core.htmx import render_page
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything, person
+from apps.telemetry.access import person
 from apps.telemetry.forms import CorrectionForm, DiscardForm, FilterForm
 from apps.telemetry.masked import ADDS_ALIASES, lines, name_rows, next_step
 from apps.telemetry.models import Quarantine

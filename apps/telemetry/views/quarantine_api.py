@@ -10,12 +10,19 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import ApiView, api_user, facilities_for, needs, token_user
+from apps.accounts.access import (
+    ApiView,
+    api_user,
+    covers_everything,
+    facilities_for,
+    needs,
+    token_user,
+)
 from apps.accounts.models import User
 from apps.core.openapi import JSON, Body, Parameter, operation
 from apps.core.problem import problem
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything, person
+from apps.telemetry.access import person
 from apps.telemetry.formats import strict
 from apps.telemetry.models import Quarantine
 from apps.telemetry.refusals import Code, Refused

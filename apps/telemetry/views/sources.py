@@ -9,13 +9,13 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.accounts.access import Denied, facilities_to_administer, needs
+from apps.accounts.access import Denied, covers_everything, facilities_to_administer, needs
 from apps.accounts.confirm import confirmed_to_write
 from apps.catalog.snapshot import Facility as Place
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import render_page
 from apps.telemetry import queries
-from apps.telemetry.access import covers_everything, person
+from apps.telemetry.access import person
 from apps.telemetry.forms import IssueForm, RevokeForm, RotateForm, SourceForm
 from apps.telemetry.models import Source, SourceKey
 from apps.telemetry.services.keys import (
