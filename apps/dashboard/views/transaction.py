@@ -15,8 +15,10 @@ from apps.catalog.models import Clock
 from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
 from apps.dashboard import listing, queries, timeline
 from apps.dashboard.scope import Scope, scope_of
+from apps.dashboard.troubles import trouble
 from apps.scorecards.windows import MINUTE, floor
 from apps.telemetry.models import Transaction
+from apps.triage.queries import cases_of
 
 # How often a page that is left open asks whether something changed.
 SECONDS_BETWEEN = 5
@@ -59,6 +61,7 @@ def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str
     receipts = queries.receipts(events, facilities=scope.ids, everywhere=everywhere)
     names = dict(Clock.objects.filter(workflow=found.workflow_id).values_list("kind", "name"))
     clocks = timeline.clocks(found, names, now=now)
+    wrong = [trouble(case) for case in cases_of(found.pk)]
     return {
         "now": now,
         "transaction": found,
@@ -77,6 +80,8 @@ def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str
         "siblings": listing.sibling_rows(
             queries.siblings(found, facilities=scope.ids), catalogue=catalogue, zone=zone, now=now
         ),
+        "troubles": [one for one in wrong if not one.over_at],
+        "healed": [one for one in wrong if one.over_at],
         "seconds": SECONDS_BETWEEN,
         "receipts": listing.receipt_rows(receipts, zone=zone, now=now),
     }

@@ -1,0 +1,67 @@
+"""What went wrong with a transaction, in words: each case with what its playbook says of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.catalog.models import Playbook
+from apps.dashboard.looks import Look, Status
+from apps.triage.models import Case, Condition
+
+HEALED = {
+    "success_event": "A later success healed it.",
+    "ended": "The transaction ended.",
+    "source": "It is no longer so.",
+    "user": "Somebody resolved it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One case. Without a kind nobody has said yet what its code means."""
+
+    title: str
+    kind: str
+    happened: str
+    book: Playbook | None
+    look: Look
+    native: str
+    since: datetime
+    times: int
+    over_at: datetime | None
+    over: str
+
+
+def trouble(case: Case) -> Trouble:
+    """A case in words, as `cases_of` reads it."""
+    book = next(iter(getattr(case.kind, "in_force", ())), None)
+    native = (case.error_standard, case.error_code, case.error_location)
+    return Trouble(
+        title=book.title if book else _unexplained(case),
+        kind=case.kind.code if case.kind else "",
+        happened=book.happened.format_map(_blanks(case)) if book else "",
+        book=book,
+        look=Status.OPEN if case.is_open else Status.RESOLVED,
+        native=" ".join(filter(None, native)),
+        since=case.opened_at,
+        times=case.occurrences,
+        over_at=case.resolved_at,
+        over=HEALED.get(case.resolved_by, ""),
+    )
+
+
+def _unexplained(case: Case) -> str:
+    if case.condition != Condition.FAILED:
+        return "Overdue"
+    return "Nobody has said what this code means"
+
+
+def _blanks(case: Case) -> dict[str, str]:
+    """What the first line of a playbook may name."""
+    target = case.interface.target if case.interface else case.stage.system
+    return {
+        "step": case.stage.name,
+        "target": target.name if target else "The receiving system",
+        "payer": case.payer or "The payer",
+        "place": case.error_location or "a place it did not name",
+        "facility": case.facility.name,
+    }
