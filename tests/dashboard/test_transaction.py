@@ -122,9 +122,9 @@ def test_many_events_cost_no_more_queries(network, as_bea, budget):
     ]
     fold(network, *done("d", hours_ago=4), *retries)
     as_bea.get(address(network, "d"))
-    # Session, person, permissions (own, of roles), facilities, transaction, events, clocks, keys,
-    # batches, siblings.
-    with budget(11):
+    # Session, person, permissions (own, of roles), facilities, transaction, events, clocks, cases,
+    # keys, batches, siblings.
+    with budget(12):
         as_bea.get(address(network, "d"), headers={"HX-Request": "true"})
 
 
