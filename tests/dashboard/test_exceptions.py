@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEvent
+from apps.accounts.services import access
 from apps.catalog.models import ChangeProposal, ErrorSignal, ExceptionKind, Playbook, Team
 from tests.dashboard.cast import make_person
 from tests.dashboard.conftest import signed_in
@@ -75,6 +76,20 @@ def test_nobody_approves_their_own_words(as_ivo, kind):
     as_ivo.post("/catalogue/exceptions/TST-01/words/", said(title="Mine"))
     proposal = ChangeProposal.objects.get()
     as_ivo.post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    assert Playbook.objects.count() == 1
+
+
+def test_words_of_somebody_who_lost_a_part_of_the_network_do_not_hold(
+    as_ivo, as_lea, ivo, kind, network
+):
+    as_ivo.post("/catalogue/exceptions/TST-01/words/", said(title="Too late"))
+    access.revoke_facility(of=ivo, facility=network.facilities[0].parent)
+    access.grant_facility(to=ivo, facility=network.facilities[0])
+    proposal = ChangeProposal.objects.get()
+    answer = as_lea.post(
+        f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"}, follow=True
+    )
+    assert "may not propose any more" in answer.content.decode()
     assert Playbook.objects.count() == 1
 
 
