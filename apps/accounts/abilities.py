@@ -10,7 +10,7 @@ IN_WORDS = {
 }
 BUNDLES = (
     (READ_CATALOGUE, "Read the catalogue: facilities, systems, workflows, targets"),
-    (EDIT_STRUCTURE, "Change facilities, systems, interfaces and workflows"),
+    (EDIT_STRUCTURE, "Change facilities, systems, interfaces, workflows and kinds of exceptions"),
     (EDIT_PROMISES, "Change targets, clocks and calendars"),
 )
 

@@ -18,7 +18,17 @@ PROPOSE = "accounts.propose_changes"
 RETRY = "accounts.retry_batches"
 AUDIT = "accounts.view_audit"
 
-STRUCTURE = ("facility", "facilityalias", "system", "interface", "team", "workflow", "stage")
+EXCEPTIONS = ("exceptionkind", "playbook", "errorsignal")
+STRUCTURE = (
+    "facility",
+    "facilityalias",
+    "system",
+    "interface",
+    "team",
+    "workflow",
+    "stage",
+    *EXCEPTIONS,
+)
 PROMISES = (
     "clock",
     "slatarget",

@@ -1,6 +1,7 @@
 """What a native code means here: asked of the database, as the fold asks it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from apps.catalog.models import ErrorSignal, ExceptionKind, Workflow
 from apps.core.db import fetch_all
@@ -19,11 +20,11 @@ class Meaning:
     error_class: str
     signal_id: int
 
-    @property
+    @cached_property
     def kind(self) -> ExceptionKind:
         return ExceptionKind.objects.get(pk=self.kind_id)
 
-    @property
+    @cached_property
     def signal(self) -> ErrorSignal:
         return ErrorSignal.objects.select_related("workflow").get(pk=self.signal_id)
 

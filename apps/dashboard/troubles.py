@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.timezone import now
+
 from apps.catalog.models import Playbook
 from apps.dashboard.looks import Look, Status
 from apps.triage.models import Case, Condition
@@ -33,7 +35,7 @@ class Trouble:
 
 def trouble(case: Case) -> Trouble:
     """A case in words, as `cases_of` reads it."""
-    book = next(iter(getattr(case.kind, "in_force", ())), None)
+    book = _words(case, case.resolved_at or now())
     native = (case.error_standard, case.error_code, case.error_location)
     return Trouble(
         title=book.title if book else _unexplained(case),
@@ -47,6 +49,17 @@ def trouble(case: Case) -> Trouble:
         over_at=case.resolved_at,
         over=HEALED.get(case.resolved_by, ""),
     )
+
+
+def _words(case: Case, at: datetime) -> Playbook | None:
+    """What was in force then: what is over was worked under the words of its day."""
+    versions: list[Playbook] = getattr(case.kind, "versions", [])
+    held = (
+        one
+        for one in versions
+        if one.effective_from <= at and (one.effective_to is None or one.effective_to > at)
+    )
+    return next(held, None)
 
 
 def _unexplained(case: Case) -> str:

@@ -77,7 +77,6 @@ WITH failing AS MATERIALIZED (
 ), held AS MATERIALIZED (
     SELECT c.* FROM triage_case c
      WHERE c.transaction_id IN (SELECT transaction_id FROM found) AND c.condition = 1
-     ORDER BY c.id FOR UPDATE
 ), known AS (
     SELECT DISTINCT ON (transaction_id, rank, error_class) *
       FROM held
@@ -194,7 +193,6 @@ SETTLE = """
 WITH mine AS MATERIALIZED (
     SELECT c.* FROM triage_case c
      WHERE c.transaction_id IN (SELECT id FROM fold_changed)
-     ORDER BY c.id FOR UPDATE
 ), ended AS (
     SELECT m.id,
            min(e.occurred_at) FILTER (WHERE e.outcome = 1 AND e.rank >= m.rank
@@ -213,7 +211,6 @@ WITH mine AS MATERIALIZED (
            CASE m.condition WHEN 1 THEN LEAST(m.succeeded_at, e.succeeded_at)
                 WHEN 2 THEN t.stopped_at ELSE t.business_stopped_at END AS succeeded,
            CASE m.condition WHEN 1 THEN LEAST(m.ended_at, e.ended_at)
-                WHEN 2 THEN CASE WHEN t.state >= 5 THEN COALESCE(t.settled_at, t.expired_at) END
                 ELSE CASE WHEN t.state >= 5 THEN COALESCE(t.settled_at, t.expired_at) END END
                AS ended,
            CASE m.condition WHEN 2 THEN t.state < 5 AND t.sla = 2 AND t.stopped_at IS NULL
@@ -265,10 +262,15 @@ SELECT id, CASE WHEN closes THEN 'resolved' ELSE 'regressed' END, before, after,
 """
 
 
-# What has cases was counted by the fold that stored it.
+# What failed at a step that has a case was counted by the fold that stored it.
 FORGET_COUNTED = """
-DELETE FROM fold_new
- WHERE transaction_id IN (SELECT transaction_id FROM triage_case WHERE condition < 2)
+DELETE FROM fold_new e USING triage_case c
+ WHERE c.condition < 2 AND c.transaction_id = e.transaction_id AND c.rank = e.rank
+"""
+# Once and in one order, whatever the statements after it look at.
+LOCK_CASES = """
+SELECT FROM triage_case
+ WHERE transaction_id IN (SELECT id FROM fold_changed) ORDER BY id FOR UPDATE
 """
 
 
@@ -282,6 +284,7 @@ def record_missing() -> None:
 def record_cases(touched: int) -> None:
     """Open, repeat and close the cases of about so many transactions that were just changed."""
     run = runner(touched)
+    run(LOCK_CASES)
     run(RECORD_FAILURES)
     run(RECORD_OVERDUE)
     run(SETTLE)

@@ -2,23 +2,20 @@
 
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
-from django.utils.timezone import now
+from django.db.models import Prefetch, QuerySet
 
 from apps.catalog.models import Playbook
 from apps.triage.models import Case
 
 
 def cases_of(transaction: UUID) -> QuerySet[Case]:
-    """All cases of one transaction with the words of today, by step: the earliest blocks the rest.
+    """All cases of one transaction by step: the earliest blocks the rest.
 
-    For whoever may see the transaction; `in_force` of a kind holds its playbook, or nothing.
+    For whoever may see the transaction. `versions` of a kind are its playbooks, latest first.
     """
-    moment = now()
-    ends_later = Q(effective_to=None) | Q(effective_to__gt=moment)
-    words = Playbook.objects.filter(ends_later, effective_from__lte=moment).select_related("owner")
+    words = Playbook.objects.select_related("owner").order_by("-effective_from")
     found = Case.objects.filter(transaction_id=transaction).order_by("rank", "condition", "pk")
     named = ("kind", "stage__system", "interface__target", "facility")
     return found.select_related(*named).prefetch_related(
-        Prefetch("kind__playbooks", words, to_attr="in_force")
+        Prefetch("kind__playbooks", words, to_attr="versions")
     )

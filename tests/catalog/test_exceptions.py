@@ -136,7 +136,22 @@ def test_a_playbook_has_its_steps_line_by_line(kind):
     assert told(kind, now()).to_do == ["Mend it.", "Send it."]
 
 
-@pytest.mark.parametrize("text", ["{patient} called", "{}", "{0}", "{step.name}", "{step", "{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{patient} called",
+        "{}",
+        "{0}",
+        "{step.name}",
+        "{step",
+        "{",
+        "{step:{place}}",
+        "{step!r}",
+        "{step:>2000000000}",
+        "{step.__class__}",
+        "{step[0]}",
+    ],
+)
 def test_a_playbook_names_nothing_that_a_case_cannot_fill_in(kind, text):
     with pytest.raises(ValidationError) as refused:
         told(kind, now(), happened=text).full_clean()

@@ -72,6 +72,30 @@ def test_other_words_hold_once_a_second_person_agrees(as_ivo, as_lea, kind):
     assert (new.title, new.due_seconds, new.due_measure) == ("It broke badly", 1800, "elapsed")
 
 
+def test_no_text_is_taken_for_the_moment_of_approval(as_ivo, as_lea, kind):
+    as_ivo.post("/catalogue/exceptions/TST-01/words/", said(title="at approval"))
+    proposal = ChangeProposal.objects.get()
+    as_lea.post(f"/catalogue/changes/{proposal.pk}/decide/", {"decision": "approve"})
+    assert Playbook.objects.latest("effective_from").title == "at approval"
+
+
+def test_a_supervisor_of_the_whole_network_looks_and_proposes_nothing(network, kind):
+    top = network.facilities[0].parent
+    as_rae = signed_in(make_person("rae", "rcm_supervisor", top))
+    page = as_rae.get("/catalogue/exceptions/TST-01/")
+    assert "Propose other words" not in page.content.decode()
+    assert as_rae.post("/catalogue/exceptions/new/", {"code": "TST-09"}).status_code == 403
+    assert not ExceptionKind.objects.filter(code="TST-09").exists()
+
+
+def test_a_lead_of_a_part_sees_no_button_that_leads_nowhere(network, kind):
+    as_ned = signed_in(make_person("ned", "integration_lead", network.facilities[0]))
+    page = as_ned.get("/catalogue/exceptions/TST-01/").content.decode()
+    assert "Propose other words" not in page
+    assert "Remove" not in page
+    assert as_ned.get("/catalogue/exceptions/TST-01/words/").status_code == 403
+
+
 def test_nobody_approves_their_own_words(as_ivo, kind):
     as_ivo.post("/catalogue/exceptions/TST-01/words/", said(title="Mine"))
     proposal = ChangeProposal.objects.get()
@@ -143,6 +167,9 @@ def test_codes_come_and_go_by_two_people(as_ivo, as_lea, kind):
     [
         ({"code": "1 2"}, "Without spaces"),
         ({"code": "*", "location": "*"}, "Name some of it"),
+        ({"code": "**", "location": "*"}, "Name some of it"),
+        ({"standard": "*"}, "Name one"),
+        ({"code": "1\t2"}, "Without spaces"),
         ({"standard": "http", "code": "503", "location": "*"}, "means something already"),
     ],
 )
@@ -155,8 +182,16 @@ def test_a_code_that_cannot_be_is_shown_again_with_the_reason(as_ivo, kind, wron
 
 
 def test_the_list_costs_the_same_however_many_kinds_there_are(as_ivo, kind, budget):
-    for number in range(2, 30):
-        ExceptionKind.objects.create(code=f"TST-{number:02}", position=number)
     as_ivo.get("/catalogue/exceptions/")
-    with budget(13, exact=False):
+    with budget(13, exact=False) as few:
+        as_ivo.get("/catalogue/exceptions/")
+    cost = len(few)
+    book = kind.playbooks.get()
+    for number in range(2, 30):
+        book.kind = ExceptionKind.objects.create(code=f"TST-{number:02}", position=number)
+        book.owner = Team.objects.create(code=f"desk_{number}", name=f"Desk {number}")
+        book.pk = None
+        book.save()
+    as_ivo.get("/catalogue/exceptions/")
+    with budget(cost):
         as_ivo.get("/catalogue/exceptions/")

@@ -54,6 +54,21 @@ def test_what_healed_is_a_line_with_its_moment_and_no_card(network, explained, a
     assertNotContains(page, "Do this now")
 
 
+def test_what_is_over_keeps_the_words_of_its_day(network, explained, as_bea, time_machine):
+    fold(network, *stuck("over"), {"subject": "over", "rank": 2, "at": ago(hours=1)})
+    fold(network, *stuck("open"))
+    soon = timezone.now() + timedelta(minutes=2)
+    Playbook.objects.update(effective_to=soon)
+    Playbook.objects.create(
+        kind=explained.kind, owner=explained.owner, effective_from=soon, title="Other words",
+        happened="It stopped.", matters="Much.", steps="Act.", replay="two", severity=2,
+        due_seconds=3600, due_measure="elapsed", why="Clearer.",
+    )  # fmt: skip
+    time_machine.move_to(soon + timedelta(minutes=1))
+    assertContains(as_bea.get(address(network, "over")), "A cost centre is not mapped")
+    assertContains(as_bea.get(address(network, "open")), "Other words")
+
+
 def test_one_without_trouble_has_neither(network, as_bea):
     fold(network, {"subject": "fine", "at": ago(minutes=1)})
     page = as_bea.get(address(network, "fine"))

@@ -18,13 +18,13 @@ from django.db import DataError, IntegrityError, models, transaction
 from apps.catalog.models import Clock, Stage
 from apps.catalog.services.refusals import words_of
 from apps.catalog.services.spans import refresh_spans
+from apps.catalog.services.targets import SOON
 from apps.core.db import execute, fetch_value
 
 Row = dict[str, Any]
 # A moment that is not known while the change waits: two minutes after somebody approves it, on the
 # minute, as for targets.
-AT_APPROVAL = "at approval"
-SOON = "SELECT date_trunc('minute', now()) + interval '2 minutes'"
+AT_APPROVAL = {"when": "approved"}
 # Triggers keep these.
 DERIVED = {"path"}
 

@@ -1,5 +1,6 @@
 """Forms of the kinds of exceptions: their words, and the codes they are known by."""
 
+import re
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -148,8 +149,10 @@ class SignalForm(WhyForm):
         """In three words, no spaces: that is how codes come."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for name in ("standard", "code", "location"):
-            if " " in cleaned.get(name, "").strip():
+            if re.search(r"\s", cleaned.get(name, "")):
                 self.add_error(name, "Without spaces.")
-        if cleaned.get("code") == "*" and cleaned.get("location") == "*":
+        if not (cleaned.get("code", "x") + cleaned.get("location", "x")).strip("*"):
             self.add_error("code", "That would be every code of the standard. Name some of it.")
+        if not cleaned.get("standard", "x").strip("*"):
+            self.add_error("standard", "That would be every standard. Name one.")
         return cleaned

@@ -22,7 +22,8 @@ from apps.dashboard.forms import CodeForm, KindForm, PlaybookForm, SignalForm
 from apps.dashboard.scope import scope_of
 from apps.dashboard.views.catalogue import SEES
 
-PROPOSES = "accounts.propose_changes"
+# Supervisors propose promises, not what a code means.
+PROPOSES = "catalog.add_playbook"
 
 
 @require_safe
@@ -36,7 +37,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
         "form": form,
         "asked": form.is_valid(),
         "meaning": meaning_of(**_asked(form)) if form.is_valid() else None,
-        "may_propose": request.user.has_perm(PROPOSES),
+        "may_propose": _may_propose(request),
     }
     return render(request, "dashboard/exceptions.html", context)
 
@@ -54,14 +55,14 @@ def exception(request: HttpRequest, code: str) -> HttpResponse:
         "book": kind.in_force[0] if kind.in_force else None,
         "versions": kind.playbooks.select_related("owner"),
         "signals": kind.signals.select_related("workflow"),
-        "may_propose": request.user.has_perm(PROPOSES),
+        "may_propose": _may_propose(request),
         "now": now(),
     }
     return render(request, "dashboard/exception.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(PROPOSES)
+@needs(SEES, PROPOSES)
 def exception_new(request: HttpRequest) -> HttpResponse:
     """A code of its own; it does nothing until two people have given it words and signs."""
     _sees_all(request)
@@ -77,7 +78,7 @@ def exception_new(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(PROPOSES)
+@needs(SEES, PROPOSES)
 def playbook_change(request: HttpRequest, code: str) -> HttpResponse:
     """New words, owner, severity or due time: from two minutes after somebody else approves."""
     _sees_all(request)
@@ -94,21 +95,19 @@ def playbook_change(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(PROPOSES)
+@needs(SEES, PROPOSES)
 def signal_new(request: HttpRequest, code: str) -> HttpResponse:
     """One more code that means this kind."""
     _sees_all(request)
     kind = get_object_or_404(ExceptionKind, code=code)
-    given = {name: request.GET.get(name, "") for name in ("standard", "code", "location")}
-    known = {name: value for name, value in given.items() if value}
-    form = SignalForm(request.POST or None, instance=ErrorSignal(kind=kind), initial=known)
+    form = SignalForm(request.POST or None, instance=ErrorSignal(kind=kind))
     if form.is_valid():
         return _propose(request, [rows.added(form.instance)], kind, form.cleaned_data["why"])
     return render(request, "dashboard/signal_new.html", {"kind": kind, "form": form})
 
 
 @require_POST
-@needs(PROPOSES)
+@needs(SEES, PROPOSES)
 def signal_remove(request: HttpRequest, pk: int) -> HttpResponse:
     """A code that does not mean this kind any more."""
     _sees_all(request)
@@ -157,9 +156,13 @@ def _as_it_is(held: Playbook | None) -> dict[str, Any]:
     }
 
 
-def _sees_all(request: HttpRequest) -> None:
+def _may_propose(request: HttpRequest) -> bool:
     """Kinds are one list for all facilities: who sees a part of them changes none."""
-    if not covers_everything(scope_of(request).ids):
+    return request.user.has_perm(PROPOSES) and covers_everything(scope_of(request).ids)
+
+
+def _sees_all(request: HttpRequest) -> None:
+    if not _may_propose(request):
         raise Denied(PROPOSES)
 
 
