@@ -72,9 +72,9 @@ class Page:
 
 def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
     """The page of a part that begins after a mark; counts and rows are of one state."""
-    mark: Mark | Worth | None = read_mark(after) or read_worth(after)
     with tallies.one_state():
         found = tallies.tallies(question.metric, question.cells)
+        mark = _begins_after(after, part, found)
         items, following = _read(question, part, found, mark, now)
         whole = _whole(question, part, found)
     return Page(
@@ -88,6 +88,12 @@ def page(question: Question, part: Part, *, after: str, now: datetime) -> Page:
         figures.address(question.metric.code, **question.fixed),
         urlencode(question.fixed),
     )
+
+
+def _begins_after(text: str, part: Part, found: Sequence[Tally]) -> Mark | Worth | None:
+    """Where the page begins. A list that is too long by now to go on by dollars begins anew."""
+    worth = read_worth(text) if tallies.is_short(part, found, growth=tallies.GROWTH) else None
+    return read_mark(text) or worth
 
 
 def _is_by_dollars(part: Part, found: Sequence[Tally], mark: Mark | Worth | None) -> bool:

@@ -26,6 +26,9 @@ from apps.scorecards.windows import MINUTE, Window, window_between
 # messages, which have no index by cell, a day.
 AFFORDABLE = 5_000
 A_DAY = timedelta(days=1)
+# A list that was begun by dollars goes on so until it holds so many times as many: it grows while
+# somebody reads it, and an address that says it was begun proves nothing.
+GROWTH = 2
 # Of what is open, so many are looked at for those not yet due.
 LOOKED_AT = 2_000
 
@@ -278,9 +281,10 @@ def page_of(
     return fetch_all(_page_statement(part), params, row=Listed)
 
 
-def is_short(part: Part, found: Sequence[Tally]) -> bool:
+def is_short(part: Part, found: Sequence[Tally], *, growth: int = 1) -> bool:
     """Whether a list can be put in order of its dollars while somebody waits."""
-    return not part.is_of_messages and sum(one.of(part.role) for one in found) <= AFFORDABLE
+    most = AFFORDABLE * growth
+    return not part.is_of_messages and sum(one.of(part.role) for one in found) <= most
 
 
 def page_by_dollars(part: Part, cells: Cells, *, after: Worth | None, rows: int) -> list[Listed]:

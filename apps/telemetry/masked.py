@@ -95,20 +95,23 @@ def _name_facility(name: str, system: System | None) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class NameRow:
-    """A name that nobody knew, the list of what says it, and what mends all of it in one go."""
+    """A name that nobody knew, the list of what says it, and what mends all of it in one go. What
+    says none has no such list."""
 
     of: Named
     query: str
     step: Step | None
 
 
-def name_rows(code: str, found: Sequence[Named]) -> list[NameRow]:
-    """What is open by the name it says; facilities are named by an alias, all else is made."""
-    steps = _aliases_for(found) if code == Code.UNKNOWN_FACILITY else {}
-    return [
-        NameRow(one, urlencode({"code": code, "name": one.name}), steps.get(one.name))
-        for one in found
-    ]
+def name_rows(found: Sequence[Named], filters: Mapping[str, str]) -> list[NameRow]:
+    """What is open by the name it says, within the filters it was found by; facilities are named by
+    an alias, all else is made."""
+    steps = _aliases_for(found) if filters["code"] == Code.UNKNOWN_FACILITY else {}
+    return [NameRow(one, _list_of(one.name, filters), steps.get(one.name)) for one in found]
+
+
+def _list_of(name: str, filters: Mapping[str, str]) -> str:
+    return urlencode({**filters, "name": name}) if name else ""
 
 
 def _aliases_for(found: Sequence[Named]) -> dict[str, Step]:
@@ -118,9 +121,16 @@ def _aliases_for(found: Sequence[Named]) -> dict[str, Step]:
     steps = {}
     for one in found:
         system = systems.get(one.system or "") if one.is_of_one_system else None
-        asked = waiting.get(one.name.strip())
+        asked = _asked(waiting, one.name.strip(), system)
         steps[one.name] = _look_at_proposal(asked) if asked else _name_facility(one.name, system)
     return {name: step for name, step in steps.items() if name}
+
+
+def _asked(
+    waiting: Mapping[tuple[str, int | None], ChangeProposal], name: str, system: System | None
+) -> ChangeProposal | None:
+    """Who asked for this name, of this system or of any; another's is another name."""
+    return waiting.get((name, system.pk if system else None)) or waiting.get((name, None))
 
 
 def _look_at_proposal(waiting: ChangeProposal) -> Step:

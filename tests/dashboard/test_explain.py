@@ -141,6 +141,19 @@ def test_a_list_begins_with_the_most_dollars_while_it_is_short(as_ivo, happened,
         assert order == "by workflow and facility, oldest first"
 
 
+@pytest.mark.parametrize(("most", "goes_on"), [(3, True), (2, False)])
+def test_a_list_by_dollars_begins_anew_by_place_once_it_is_long(
+    as_ivo, happened, monkeypatch, most, goes_on
+):
+    monkeypatch.setattr("apps.scorecards.tallies.AFFORDABLE", most)
+    happened(*(event for n in range(6) for event in stuck(f"s-{n}", amount=100 * n)))
+    mark = f"worth.300.{'0' * 32}"
+    page = as_ivo.get("/explain/open/open/", {"after": mark}).context["page"]
+    assert page.is_first is not goes_on
+    assert len(page.items) == (3 if goes_on else 6)
+    assert page.order.startswith("most dollars" if goes_on else "by workflow and facility")
+
+
 @pytest.mark.parametrize(
     "mark",
     [

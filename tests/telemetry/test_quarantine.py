@@ -1,9 +1,12 @@
 """The quarantine: correct and resubmit, discard, re-drive; by page and by API."""
 
 import json
+from urllib.parse import parse_qsl
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
@@ -11,7 +14,7 @@ from apps.catalog.models import ChangeProposal, FacilityAlias, Stage, System
 from apps.catalog.services import proposals
 from apps.catalog.snapshot import forget_snapshot
 from apps.telemetry.canonical import decode_journal
-from apps.telemetry.models import IngestBatch, Quarantine
+from apps.telemetry.models import IngestBatch, Quarantine, Source
 from apps.telemetry.services import redrive_quarantine
 from apps.telemetry.services.keys import issue_key
 from tests.telemetry.wire import Sender, event, moment
@@ -554,6 +557,59 @@ def test_one_alias_is_offered_for_all_of_a_name(signed_in, ivo, strange_names, n
     answer = signed_in(ivo).get(LIST, {"code": "unknown_facility"})
     assertContains(answer, "Add the alias", count=1)
     assertContains(answer, "Open the proposal", count=1)
+
+
+def test_what_says_no_name_leads_to_no_list_of_every_name(signed_in, ivo, strange_names):
+    Quarantine.objects.filter(view__event__data__facility="H-42").update(view={"event": {}})
+    answer = signed_in(ivo).get(LIST, {"code": "unknown_facility"})
+    assertContains(answer, '<th scope="row">No name at all</th>')
+    assertContains(answer, "name=H-99")
+    assertNotContains(answer, '&amp;name="')
+
+
+def propose(name: str, place, *, by, system: System | None = None) -> ChangeProposal:
+    alias = FacilityAlias(facility=place, system=system, alias=name)
+    kind = ChangeProposal.Kind.ALIAS_ADDED
+    return proposals.propose_alias(kind, alias, why="Its name.", by=by)
+
+
+def test_a_name_of_another_system_is_another_name(signed_in, ivo, strange_names, network):
+    own = Source.objects.get(code="ehr").system
+    other = System.objects.exclude(pk=own.pk)[0]
+    propose("H-99", network.hospital, by=ivo, system=other)
+    answer = signed_in(ivo).get(LIST, {"code": "unknown_facility"})
+    assertContains(answer, "Add the alias", count=2)
+    propose("H-99", network.hospital, by=ivo, system=own)
+    answer = signed_in(ivo).get(LIST, {"code": "unknown_facility"})
+    assertContains(answer, "Open the proposal", count=1)
+
+
+def test_proposals_of_many_names_are_read_at_once(signed_in, ivo, strange_names, network):
+    client = signed_in(ivo)
+    propose("H-99", network.hospital, by=ivo)
+    client.get(LIST, {"code": "unknown_facility"})
+    with CaptureQueriesContext(connection) as one:
+        client.get(LIST, {"code": "unknown_facility"})
+    propose("H-42", network.north, by=ivo)
+    with CaptureQueriesContext(connection) as two:
+        assertContains(client.get(LIST, {"code": "unknown_facility"}), "Open the proposal", count=2)
+    assert len(one) == len(two)
+
+
+def test_names_are_counted_and_listed_within_the_filters(signed_in, ivo, strange_names, network):
+    other = Sender(issue_key(source="erp").bearer)
+    refused(other, source="erp", data__stage="posted", data__facility="H-99")
+    Quarantine.objects.filter(view__event__data__facility="H-42").update(
+        received_at=moment(hours=30)
+    )
+    query = {"code": "unknown_facility", "source": "ehr", "period": "24"}
+    for narrowed in (query, query | {"name": "H-99"}):
+        answer = signed_in(ivo).get(LIST, narrowed)
+        [row] = answer.context["names"]
+        assert (row.of.name, row.of.open) == ("H-99", 3)
+        assert dict(parse_qsl(row.query)) == query | {"name": "H-99"}
+    assert len(answer.context["items"]) == 3
+    assert names_of(signed_in(ivo))[0][:2] == ("H-99", 4)
 
 
 def test_who_may_not_add_an_alias_is_told_who_may(signed_in, person, network, strange_names):

@@ -53,10 +53,12 @@ def waiting_alias(alias: str, *, system: System | None) -> ChangeProposal | None
     return waiting.select_related("facility").first()
 
 
-def waiting_by_alias(names: Collection[str]) -> dict[str, ChangeProposal]:
-    """Of these names, those that somebody asked for already."""
+def waiting_by_alias(names: Collection[str]) -> dict[tuple[str, int | None], ChangeProposal]:
+    """Of these names, those that somebody asked for already, each by the system it is for; none
+    is any. Two systems may mean two places by one name."""
     found = _waiting_aliases().filter(alias__in=[name.strip() for name in names])
-    return {one.alias: one for one in found}
+    latest_first = found.select_related("facility").order_by("-pk")
+    return {(one.alias, one.system_id): one for one in latest_first}
 
 
 def _waiting_aliases() -> QuerySet[ChangeProposal]:

@@ -108,11 +108,19 @@ class FilterForm(forms.Form):
     def selection(self) -> Selection | None:
         """Open events of one reason, for an act on all of them; nothing if no reason is chosen, or
         only those of one name, which the catalogue sends on."""
-        code = self.cleaned_data.get("code")
-        if not code or self.named or self.cleaned_data.get("state") != Quarantine.State.OPEN:
+        if not self.why or self.named or self.cleaned_data.get("state") != Quarantine.State.OPEN:
             return None
+        return self.of_any_name()
+
+    def of_any_name(self) -> Selection:
+        """What the filters leave of the reason, whichever name it says."""
         source, facility = self.cleaned_data.get("source"), self.cleaned_data.get("facility")
-        return Selection(code, source.pk if source else None, facility, self.since())
+        return Selection(self.why, source.pk if source else None, facility, self.since())
+
+    def filters(self) -> dict[str, str]:
+        """The same as it stands in an address."""
+        names = ("code", "source", "facility", "period")
+        return {name: self.data[name] for name in names if self.narrows(name)}
 
 
 class CorrectionForm(forms.Form):

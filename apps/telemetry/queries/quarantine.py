@@ -61,6 +61,9 @@ WITH refused AS (
            view #>> '{event,data,amount}' AS amount
       FROM telemetry_quarantine
      WHERE state = 'open' AND code = %(code)s
+       AND (%(source)s::integer IS NULL OR source_id = %(source)s)
+       AND (%(facility)s::integer IS NULL OR facility_id = %(facility)s)
+       AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
        AND (%(everywhere)s OR facility_id = ANY(%(facilities)s))
 ), business AS (
     SELECT name, max(CASE WHEN amount ~ '^[0-9]{1,12}([.][0-9]{1,4})?$'
@@ -157,11 +160,12 @@ def groups(*, facilities: Sequence[int], everywhere: bool) -> list[Group]:
 
 
 def by_name(
-    code: str, *, facilities: Sequence[int], everywhere: bool, most: int = NAMES_SHOWN
+    selection: Selection, *, facilities: Sequence[int], everywhere: bool, most: int = NAMES_SHOWN
 ) -> list[Named]:
-    """Open events of a reason that is about a name, by that name, most first."""
-    params = {"code": code, "path": ["event", "data", NAMES[Code(code)]], "most": most}
-    return fetch_all(BY_NAME, params | _scope(facilities, everywhere), row=Named)
+    """What a selection holds of a reason that is about a name, by that name, most first."""
+    path = ["event", "data", NAMES[Code(selection.code)]]
+    params = _chosen(selection) | _scope(facilities, everywhere)
+    return fetch_all(BY_NAME, params | {"path": path, "most": most}, row=Named)
 
 
 def naming(found: QuerySet[Quarantine], code: str, name: str) -> QuerySet[Quarantine]:
@@ -171,13 +175,8 @@ def naming(found: QuerySet[Quarantine], code: str, name: str) -> QuerySet[Quaran
 
 def preview(selection: Selection, *, facilities: Sequence[int], everywhere: bool) -> Preview:
     """What an act on a selection would be about."""
-    params = {
-        "code": selection.code,
-        "source": selection.source_id,
-        "facility": selection.facility_id,
-        "since": selection.since,
-    }
-    return fetch_one(PREVIEW, params | _scope(facilities, everywhere), row=Preview)
+    params = _chosen(selection) | _scope(facilities, everywhere)
+    return fetch_one(PREVIEW, params, row=Preview)
 
 
 def waiting_for_alias(alias: str, *, system_id: int | None) -> int:
@@ -220,6 +219,15 @@ def overflows() -> QuerySet[QuarantineDay]:
 def sources_of(found: QuerySet[Quarantine]) -> QuerySet[Source]:
     """The sources that some of these refused events came from."""
     return Source.objects.filter(pk__in=found.values("source")).order_by("code")
+
+
+def _chosen(selection: Selection) -> dict[str, object]:
+    return {
+        "code": selection.code,
+        "source": selection.source_id,
+        "facility": selection.facility_id,
+        "since": selection.since,
+    }
 
 
 def _scope(facilities: Sequence[int], everywhere: bool) -> dict[str, object]:

@@ -36,7 +36,7 @@ def index(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET, sources=queries.sources_of(visible), facilities=facilities)
     found = form.of(visible)
     named = form.shows_names and queries.by_name(
-        form.why, facilities=facilities, everywhere=everywhere
+        form.of_any_name(), facilities=facilities, everywhere=everywhere
     )
     items = list(queries.selected(found, since=form.since(), before=_before(request))[: PAGE + 1])
     context = {
@@ -48,7 +48,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "everywhere": everywhere,
         "form": form,
         "selection": form.selection(),
-        "names": name_rows(form.why, named) if named else [],
+        "names": name_rows(named, form.filters()) if named else [],
         "may_name": request.user.has_perm(ADDS_ALIASES),
         "who_may_name": roles_with(ADDS_ALIASES),
         "narrowed": [name for name in NARROWING if form.narrows(name)],
