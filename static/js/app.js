@@ -60,7 +60,7 @@
     announce(detail.requestConfig);
   });
 
-  // --- a summary is said when it changed
+  // --- what changed is said
   const say = (words) => { find("#announcer").textContent = words; };
   const summary = () => find("[data-summary]")?.dataset.summary || "";
   let said = summary();
@@ -112,12 +112,13 @@
     complain(detail, "Throughline cannot be reached. Nothing was changed.");
   });
   let heard = Date.now(), was = "live";
-  on("htmx:afterRequest", ({ detail: { target, xhr: { status } } }) => {
-    if (status) reachable(status < 500);
+  on("htmx:afterRequest", ({ detail }) => {
+    const { target, xhr: { status } } = detail;
+    if (status) reachable(status < 500 || !isPoll(detail));
     if (/^2|304/.test(status) && target.matches("#board, #flow") && !isMarked(target)) heard = Date.now();
   });
 
-  // --- whether the board is live, and how old it is
+  // --- live, and how old
   setInterval(() => {
     const sign = find("#live"), age = (Date.now() - heard) / 1000 | 0;
     if (!sign) return;
