@@ -76,7 +76,7 @@ def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime
     with tallies.one_state():
         numbers = readings.read(question, now=now)
     metric = question.metric
-    dropped = duplicates_dropped() if _sees_all(scope) else None
+    dropped = duplicates_dropped() if scope.is_everything else None
     links = _Links(question) if sees_items else None
     return Explanation(
         metric,
@@ -92,10 +92,6 @@ def explain(question: Question, scope: Scope, *, sees_items: bool, now: datetime
         [_opens(part, numbers, links) for part in metric.parts] if links else [],
         numbers.named,
     )
-
-
-def _sees_all(scope: Scope) -> bool:
-    return len(scope.ids) == len(scope.catalogue.document.facilities)
 
 
 def _counted(question: Question, shown: str, now: datetime) -> str:

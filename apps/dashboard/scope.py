@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 
-from apps.accounts.access import facilities_for
+from apps.accounts.access import covers_everything, facilities_for
 from apps.catalog.snapshot import Facility, Snapshot, snapshot
 from apps.scorecards.kept import Kept
 
@@ -31,6 +31,11 @@ class Scope:
 
     catalogue: Snapshot
     ids: tuple[int, ...]
+
+    @cached_property
+    def is_everything(self) -> bool:
+        """Whether it leaves no facility out: what has no facility may then be seen too."""
+        return covers_everything(self.ids)
 
     @cached_property
     def zones(self) -> dict[int, str]:

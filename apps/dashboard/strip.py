@@ -44,5 +44,4 @@ def strip_of(scope: Scope, *, now: datetime) -> Strip:
 
 
 def _quarantined(scope: Scope) -> int:
-    sees_all = len(scope.ids) == len(scope.catalogue.document.facilities) > 0
-    return count_quarantined(facilities=scope.ids, everywhere=sees_all)
+    return count_quarantined(facilities=scope.ids, everywhere=scope.is_everything)

@@ -31,7 +31,7 @@ def alias_new(request: HttpRequest) -> HttpResponse:
     """A name for a facility; where money is posted by it, the wish for one."""
     given = {name: request.GET.get(name, "") for name in ("alias", "system", "facility")}
     facilities = scope_of(request).ids
-    everywhere = _sees_all(request)
+    everywhere = scope_of(request).is_everything
     form = AliasForm(
         request.POST or None, initial=given, facilities=facilities, everywhere=everywhere
     )
@@ -49,14 +49,14 @@ def alias_new(request: HttpRequest) -> HttpResponse:
 
 def _waiting(request: HttpRequest, alias: str, system: System | None) -> int:
     """Events refused for a name nobody knows may be anybody's: told to who sees all of them."""
-    if not alias or not _sees_all(request):
+    if not alias or not scope_of(request).is_everything:
         return 0
     return waiting_for_alias(alias, system_id=system.pk if system else None)
 
 
 def _keep_alias(request: HttpRequest, said: dict[str, Any]) -> HttpResponse:
     place, system, name = said["facility"], said["system"], said["alias"].strip()
-    if proposals.takes_two(system) or not _sees_all(request):
+    if proposals.takes_two(system) or not scope_of(request).is_everything:
         wanted = FacilityAlias(facility=place, system=system, alias=name)
         return _propose_alias(request, ChangeProposal.Kind.ALIAS_ADDED, wanted, said["why"])
     waiting = _waiting(request, name, system)
@@ -110,7 +110,7 @@ def target_change(request: HttpRequest, code: str, kind: str) -> HttpResponse:
         request.POST or None,
         clock=clock,
         facilities=scope.ids,
-        everywhere=_sees_all(request),
+        everywhere=scope_of(request).is_everything,
         zone=scope.zone,
         initial=_as_it_is(clock),
     )
@@ -226,13 +226,15 @@ def _render_proposal(
         "waiting": _waiting(request, found.alias, found.system)
         if found.is_open and found.alias
         else None,
-        "rows": found.rows["rows"] if found.rows and (is_mine or _sees_all(request)) else [],
+        "rows": found.rows["rows"]
+        if found.rows and (is_mine or scope_of(request).is_everything)
+        else [],
     }
     return render(request, "dashboard/proposal.html", context)
 
 
 def _may_decide(request: HttpRequest, found: ChangeProposal) -> bool:
-    return deciding.is_of_one_place(found) or _sees_all(request)
+    return deciding.is_of_one_place(found) or scope_of(request).is_everything
 
 
 def _visible(request: HttpRequest) -> Any:
@@ -256,11 +258,6 @@ def _as_it_is(clock: Clock) -> dict[str, Any]:
         "time": f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}",
         "percent": f"{held.objective * 100:f}".rstrip("0").rstrip("."),
     }
-
-
-def _sees_all(request: HttpRequest) -> bool:
-    scope = scope_of(request)
-    return len(scope.ids) == len(scope.catalogue.document.facilities) > 0
 
 
 def _note(request: HttpRequest, act: Act, on: ChangeProposal) -> None:

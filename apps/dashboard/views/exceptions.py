@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.accounts.access import Denied, covers_everything, needs
+from apps.accounts.access import Denied, needs
 from apps.accounts.acts import Act
 from apps.accounts.models import User
 from apps.accounts.services import audit
@@ -65,7 +65,7 @@ def exception(request: HttpRequest, code: str) -> HttpResponse:
 @needs(SEES, PROPOSES)
 def exception_new(request: HttpRequest) -> HttpResponse:
     """A code of its own; it does nothing until two people have given it words and signs."""
-    _sees_all(request)
+    _demand_whole_network(request)
     form = KindForm(request.POST or None)
     if form.is_valid():
         with transaction.atomic():
@@ -81,7 +81,7 @@ def exception_new(request: HttpRequest) -> HttpResponse:
 @needs(SEES, PROPOSES)
 def playbook_change(request: HttpRequest, code: str) -> HttpResponse:
     """New words, owner, severity or due time: from two minutes after somebody else approves."""
-    _sees_all(request)
+    _demand_whole_network(request)
     kind = get_object_or_404(_kinds(), code=code)
     held = kind.in_force[0] if kind.in_force else None
     form = PlaybookForm(request.POST or None, instance=Playbook(kind=kind), initial=_as_it_is(held))
@@ -98,7 +98,7 @@ def playbook_change(request: HttpRequest, code: str) -> HttpResponse:
 @needs(SEES, PROPOSES)
 def signal_new(request: HttpRequest, code: str) -> HttpResponse:
     """One more code that means this kind."""
-    _sees_all(request)
+    _demand_whole_network(request)
     kind = get_object_or_404(ExceptionKind, code=code)
     form = SignalForm(request.POST or None, instance=ErrorSignal(kind=kind))
     if form.is_valid():
@@ -110,7 +110,7 @@ def signal_new(request: HttpRequest, code: str) -> HttpResponse:
 @needs(SEES, PROPOSES)
 def signal_remove(request: HttpRequest, pk: int) -> HttpResponse:
     """A code that does not mean this kind any more."""
-    _sees_all(request)
+    _demand_whole_network(request)
     signal = get_object_or_404(ErrorSignal.objects.select_related("kind"), pk=pk)
     why = f"{signal} does not mean {signal.kind.code} any more."
     return _propose(request, [rows.removed(signal)], signal.kind, why)
@@ -158,10 +158,10 @@ def _as_it_is(held: Playbook | None) -> dict[str, Any]:
 
 def _may_propose(request: HttpRequest) -> bool:
     """Kinds are one list for all facilities: who sees a part of them changes none."""
-    return request.user.has_perm(PROPOSES) and covers_everything(scope_of(request).ids)
+    return request.user.has_perm(PROPOSES) and scope_of(request).is_everything
 
 
-def _sees_all(request: HttpRequest) -> None:
+def _demand_whole_network(request: HttpRequest) -> None:
     if not _may_propose(request):
         raise Denied(PROPOSES)
 

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import covers_everything, needs
+from apps.accounts.access import needs
 from apps.catalog.models import Clock
 from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
 from apps.dashboard import listing, queries, timeline
@@ -57,7 +57,7 @@ def _version(scope: Scope, of: Transaction, now: datetime) -> str:
 def _transaction(scope: Scope, found: Transaction, *, now: datetime) -> dict[str, Any]:
     place = scope.catalogue.facilities_by_id[found.facility_id]
     catalogue, zone = scope.catalogue, ZoneInfo(place.time_zone)
-    events, everywhere = queries.events(found), covers_everything(scope.ids)
+    events, everywhere = queries.events(found), scope.is_everything
     receipts = queries.receipts(events, facilities=scope.ids, everywhere=everywhere)
     names = dict(Clock.objects.filter(workflow=found.workflow_id).values_list("kind", "name"))
     clocks = timeline.clocks(found, names, now=now)
