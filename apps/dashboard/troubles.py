@@ -9,13 +9,6 @@ from apps.catalog.models import Playbook
 from apps.dashboard.looks import Look, Status
 from apps.triage.models import Case, Condition
 
-HEALED = {
-    "success_event": "A later success healed it.",
-    "ended": "The transaction ended.",
-    "source": "It is no longer so.",
-    "user": "Somebody resolved it.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -47,7 +40,7 @@ def trouble(case: Case) -> Trouble:
         since=case.opened_at,
         times=case.occurrences,
         over_at=case.resolved_at,
-        over=HEALED.get(case.resolved_by, ""),
+        over=case.get_resolved_by_display(),
     )
 
 

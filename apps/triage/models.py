@@ -36,10 +36,10 @@ class Condition(models.IntegerChoices):
 class ResolvedBy(models.TextChoices):
     """Who or what closed a case."""
 
-    SUCCESS_EVENT = "success_event", "A later success"
-    SOURCE = "source", "No longer the case at its source"
-    ENDED = "ended", "The transaction ended"
-    USER = "user", "A person"
+    SUCCESS_EVENT = "success_event", "A later success healed it."
+    SOURCE = "source", "It is no longer so."
+    ENDED = "ended", "The transaction ended."
+    USER = "user", "Somebody resolved it."
 
 
 class Group(models.Model):

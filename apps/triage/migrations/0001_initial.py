@@ -164,10 +164,10 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("success_event", "A later success"),
-                            ("source", "No longer the case at its source"),
-                            ("ended", "The transaction ended"),
-                            ("user", "A person"),
+                            ("success_event", "A later success healed it."),
+                            ("source", "It is no longer so."),
+                            ("ended", "The transaction ended."),
+                            ("user", "Somebody resolved it."),
                         ],
                         max_length=14,
                     ),
