@@ -15,7 +15,8 @@ are locked in the order of their ids, as everybody does who locks several.
 from apps.core.db import FEW_ROWS, execute, runner
 
 # - A failed or dead-lettered step; also a step that ends rejected, if it says why (a denied claim).
-# - A code is asked for its meaning once, however many failed with it.
+# - A code is asked for its meaning once, however many failed with it. A sender has no conditions:
+#   those are what we see for ourselves.
 # - What ended the case may have arrived before it: the events stored are asked, this fold's among
 #   them. Only the days after the last failure are looked at.
 RECORD_FAILURES = """
@@ -39,7 +40,7 @@ WITH failing AS MATERIALIZED (
       LEFT JOIN catalog_system t ON t.id = COALESCE(i.target_id, s.system_id)
       LEFT JOIN LATERAL catalog_meaning(
            CASE WHEN a.error_standard || a.error_code = '' THEN 'condition'
-                ELSE a.error_standard END,
+                ELSE NULLIF(a.error_standard, 'condition') END,
            CASE WHEN a.error_standard || a.error_code <> '' THEN a.error_code
                 WHEN a.dead_lettered THEN 'dead_letter' ELSE 'failed' END,
            a.error_location, a.workflow_id, t.kind) m ON true

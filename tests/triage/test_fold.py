@@ -160,6 +160,12 @@ def test_a_dead_letter_without_a_code_is_known_by_what_it_is(network, known):
     assert (case.kind.code, case.dead_lettered) == ("TRN-08", True)
 
 
+def test_a_sender_cannot_claim_what_only_time_shows(network, known):
+    known("condition overdue *", "no_ack", kind="TRN-07")
+    fold(network, failed(1, error=("condition", "overdue", "", "")))
+    assert Case.objects.get().kind is None
+
+
 def test_what_is_learned_later_about_the_business_is_on_the_case(network):
     fold(network, failed(1))
     fold(network, fine(2, rank=1, amount=9_900, payer="ACME"))
