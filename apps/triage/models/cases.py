@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from apps.catalog.models import ErrorClass
+from apps.catalog.models import ErrorClass, Playbook, Severity
 
 
 class Status(models.TextChoices):
@@ -40,6 +40,16 @@ class ResolvedBy(models.TextChoices):
     SOURCE = "source", "It is no longer so."
     ENDED = "ended", "The transaction ended."
     USER = "user", "Somebody resolved it."
+
+
+class MoneyDeadline(models.TextChoices):
+    """After which moment money is lost, or a promise about it broken."""
+
+    FILING = "filing", "Timely filing"
+    REFUND = "refund", "Refund due"
+    STATEMENT = "statement", "Statement run"
+    CLOSE = "close", "Period close"
+    SERVICE = "service", "Date of service"
 
 
 class Group(models.Model):
@@ -100,6 +110,50 @@ class Case(models.Model):
     substatus = models.CharField(max_length=12)
     version = models.PositiveIntegerField(default=1)
     regressions = models.PositiveSmallIntegerField(default=0)
+    severity = models.PositiveSmallIntegerField(choices=Severity, db_default=Severity.MEDIUM)
+    # Whose it is. A person's choice of either switches routing off for this case.
+    team = models.ForeignKey(
+        "catalog.Team", models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    is_assigned_by_hand = models.BooleanField(db_default=False)
+    # Whoever works it now, and until when nobody else does.
+    leased_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    leased_until = models.DateTimeField(null=True)
+    # The clocks: since when they run, how long they may, and what that comes to. Pauses are
+    # counted in the measure of the clock, never in wall-clock time.
+    clock_from = models.DateTimeField(null=True)
+    target_seconds = models.PositiveIntegerField(null=True)
+    due_measure = models.CharField(
+        max_length=8, choices=Playbook.Measure, blank=True, db_default=""
+    )
+    paused_at = models.DateTimeField(null=True)
+    paused_seconds = models.PositiveIntegerField(db_default=0)
+    respond_by = models.DateTimeField(null=True)
+    responded_at = models.DateTimeField(null=True)
+    resolve_by = models.DateTimeField(null=True)
+    # The deadline that matters for the money, whatever our own clocks say.
+    money_due_at = models.DateTimeField(null=True)
+    money_due_kind = models.CharField(
+        max_length=12, choices=MoneyDeadline, blank=True, db_default=""
+    )
+    # What another hour of waiting costs: what the queue is in order of.
+    score = models.BigIntegerField(db_default=0)
+    # The keyed token of the account it is about: cases of one account have one owner.
+    account = models.UUIDField(null=True)
+    transfers = models.PositiveSmallIntegerField(db_default=0)
+    escalation = models.PositiveSmallIntegerField(db_default=0)
+    # Why it is thought to be over, and until when telemetry has to show it.
+    resolution = models.CharField(max_length=20, blank=True, db_default="")
+    fixed_at = models.DateTimeField(null=True)
+    verify_until = models.DateTimeField(null=True)
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, db_index=False, related_name="merged"
+    )
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=14, choices=ResolvedBy, blank=True)
 

@@ -1,0 +1,25 @@
+"""Cases, the causes they share, and what people do with them."""
+
+from apps.triage.models.cases import (
+    CLOSED,
+    IS_OPEN,
+    Case,
+    CaseEvent,
+    Condition,
+    Group,
+    MoneyDeadline,
+    ResolvedBy,
+    Status,
+)
+
+__all__ = [
+    "CLOSED",
+    "IS_OPEN",
+    "Case",
+    "CaseEvent",
+    "Condition",
+    "Group",
+    "MoneyDeadline",
+    "ResolvedBy",
+    "Status",
+]
