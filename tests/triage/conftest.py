@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from apps.catalog.models import ErrorSignal, ExceptionKind
+from apps.core.kept import forget_everything
 from tests.pipeline.conftest import empty_path  # noqa: F401  the same ground under each example
 from tests.pipeline.network import Network, build
 
@@ -25,3 +26,9 @@ def known(network: Network) -> Callable[..., Any]:
         )
 
     return say
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """What is rolled back may leave a state behind that the next test reaches, too."""
+    forget_everything()

@@ -11,6 +11,7 @@ from apps.triage.models.cases import (
     ResolvedBy,
     Status,
 )
+from apps.triage.models.views import SavedView
 
 __all__ = [
     "CLOSED",
@@ -21,5 +22,6 @@ __all__ = [
     "Group",
     "MoneyDeadline",
     "ResolvedBy",
+    "SavedView",
     "Status",
 ]

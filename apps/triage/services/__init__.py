@@ -1,0 +1,1 @@
+"""What people do with cases and with their views of them."""
