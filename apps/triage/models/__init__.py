@@ -11,12 +11,14 @@ from apps.triage.models.cases import (
     ResolvedBy,
     Status,
 )
+from apps.triage.models.clocks import ClockMark
 
 __all__ = [
     "CLOSED",
     "IS_OPEN",
     "Case",
     "CaseEvent",
+    "ClockMark",
     "Condition",
     "Group",
     "MoneyDeadline",
