@@ -15,7 +15,8 @@ from apps.core.db import execute
 TOUCHED = """
 WITH mine AS MATERIALIZED (
     SELECT c.* FROM triage_case c
-     WHERE c.transaction_id IN (SELECT id FROM fold_changed) AND COALESCE(c.resolve_by IS NULL, true)
+     WHERE c.transaction_id IN (SELECT id FROM fold_changed)
+       AND COALESCE(c.resolve_by IS NULL, true)
 )"""
 OF_IDS = """
 WITH mine AS MATERIALIZED (
