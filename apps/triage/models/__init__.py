@@ -11,6 +11,7 @@ from apps.triage.models.cases import (
     ResolvedBy,
     Status,
 )
+from apps.triage.models.clocks import ClockMark
 from apps.triage.models.views import SavedView
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "IS_OPEN",
     "Case",
     "CaseEvent",
+    "ClockMark",
     "Condition",
     "Group",
     "MoneyDeadline",

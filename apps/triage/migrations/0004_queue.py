@@ -19,7 +19,7 @@ ALTER TABLE triage_case RESET (fillfactor, autovacuum_vacuum_scale_factor,
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0008_exception_rules"),
-        ("triage", "0002_working"),
+        ("triage", "0003_clocks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
