@@ -15,13 +15,14 @@ from apps.dashboard.navigation import navigation
 from apps.dashboard.scope import scope_of
 from apps.dashboard.strip import strip_of
 
-# What static/js/app.js understands.
+# What static/js/app.js understands, and cases.js on the pages of exceptions.
 KEYS = (
     ("/", "", "Search"),
     ("j", "k", "Next row, previous row"),
     ("Enter", "o", "Open the row"),
+    ("x", "Shift x", "Select the exception, or all up to it"),
     ("u", "", "Back to the list"),
-    ("Esc", "", "Close"),
+    ("Esc", "", "Close, or select nothing"),
     ("?", "", "This list"),
 )
 
