@@ -1,15 +1,18 @@
 """Cases, the causes they share, and what people do with them."""
 
+from apps.triage.models.acts import Look, Mention, Pace, Pend, Skip, Ticket
 from apps.triage.models.cases import (
     CLOSED,
     IS_OPEN,
     Case,
     CaseEvent,
     Condition,
+    Dismissal,
     Group,
     MoneyDeadline,
     ResolvedBy,
     Status,
+    Substatus,
 )
 
 __all__ = [
@@ -18,8 +21,16 @@ __all__ = [
     "Case",
     "CaseEvent",
     "Condition",
+    "Dismissal",
     "Group",
+    "Look",
+    "Mention",
     "MoneyDeadline",
+    "Pace",
+    "Pend",
     "ResolvedBy",
+    "Skip",
     "Status",
+    "Substatus",
+    "Ticket",
 ]
