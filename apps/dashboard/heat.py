@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
 from apps.dashboard import wording
-from apps.dashboard.icons import icon
 from apps.dashboard.looks import Status
 from apps.scorecards.objectives import Objectives
 from apps.scorecards.queries import Glance, Scorecards
@@ -32,11 +31,6 @@ class Tone:
     def word(self) -> str:
         return self.status.word.lower()
 
-    @property
-    def icon(self) -> str:
-        """Cells that need a look have one; others stay quiet."""
-        return self.status.icon if self in NEEDS_A_LOOK else ""
-
 
 WELL_OVER = Tone("q0", Status.WELL_OVER)
 MET = Tone("q1", Status.MET)
@@ -47,7 +41,6 @@ FEW = Tone("few", Status.TOO_FEW)
 NONE_DUE = Tone("none", Status.NOTHING_DUE)
 SILENT = Tone("hs", Status.SILENT)
 NO_TARGET = Tone("free", Status.NO_TARGET)
-NEEDS_A_LOOK = (SLIPPING, AT_RISK, MISSED, SILENT)
 TROUBLED = (AT_RISK, MISSED, SILENT)
 # How much of the error budget the misses use up: half of it, all, once and a half, three times.
 BUDGET_TONES = ((0.5, WELL_OVER), (1.0, MET), (1.5, SLIPPING), (3.0, AT_RISK))
@@ -64,11 +57,12 @@ LEGEND = (
 # A link to the cell's scorecard, where each of its figures is explained; the sum of a row has none,
 # so its figures are; a dash was never used. What is put in are our own words and figures, and
 # addresses that are escaped once: escaping every part again would be most of the work of a page.
-# Two lines of text and no more elements than that takes: a table may have a thousand cells.
-LINK = '<td class="{}"><a href="{}" title="{}">{}</a></td>'
-SUM = '<td class="{}"><div title="{}">{}</div></td>'
+# Two lines of text and no more elements than that takes: a table may have a thousand cells, so the
+# mark of one that needs a look is drawn by the style sheet, by its class.
+LINK = '<td class="{}"><a href="{}" title="{}">{}\n{}</a></td>'
+SUM = '<td class="{}"><div title="{}">{}\n{}</div></td>'
 FIGURE = '<a class="figure" data-dialog="drawer" data-metric="{}" href="{}">{}</a>'
-UNUSED = '<td class="unused"><span role="img" aria-label="not in use">\u2013</span></td>'
+UNUSED = '<td class="unused" aria-label="not in use">\u2013</td>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +176,8 @@ def _sum(board: Board, line: Workflow, total: Glance, judged: Tone) -> str:
 
     speed = p95(total)
     small = _small(total, judged, figure(speed, "p95"), figure(f"{total.open:,}", "open"))
-    lines = _lines(judged, figure(_share(total), "attainment"), small)
-    return SUM.format(judged.css, _title(total, judged, speed), lines)
+    share = figure(_share(total), "attainment")
+    return SUM.format(judged.css, _title(total, judged, speed), share, small)
 
 
 def _shared_objective(board: Board, line: Workflow) -> float | None:
@@ -217,19 +211,14 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
 
 def as_cell(judged: Tone, address: str, title: str, figure: str, small: str) -> str:
     """A cell in two lines; silence stands on a ground of its own, to be read on a hatch."""
-    said = _lines(judged, figure, small)
     if judged is SILENT:
-        said = f"<span>{said}</span>"
-    return LINK.format(judged.css, address, title, said)
+        figure, small = f"<span>{figure}", f"{small}</span>"
+    return LINK.format(judged.css, address, title, figure, small)
 
 
 def _title(cell: Glance, judged: Tone, speed: str, silence: str = "") -> str:
     how = f"{judged.word}{silence and f' for {silence}'}"
     return f"{how}, {cell.open} open, p95 {speed}, {cell.due} due"
-
-
-def _lines(judged: Tone, figure: str, small: str) -> str:
-    return f"{figure}\n{icon(judged.icon) if judged.icon else ''}{small}"
 
 
 def _small(cell: Glance, judged: Tone, speed: str, waiting: str) -> str:

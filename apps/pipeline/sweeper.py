@@ -46,6 +46,7 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(services.sweep_due, 1.0),
         Duty(sweep_cases, 2.0),
         Duty(sweep_escalations, 60.0),
+        Duty(services.sweep_clocks, 1.0),
         Duty(redrive_quarantine, 2.0),
         Duty(advance_operations, 1.0),
         Duty(tally_sources, 300.0),

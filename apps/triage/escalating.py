@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from apps.core.db import execute, fetch_all
+from apps.triage import clocks
 from apps.triage.returning import bring_back
 
 HOURS = 7 * 24
@@ -112,7 +113,7 @@ def sweep_escalations() -> None:
     moment = now()
     groups = [week.group_id for week in weeks(moment) if week.escalates]
     if groups:
-        _return(groups)
+        _return(groups, moment)
 
 
 def weeks(moment: datetime) -> list[Week]:
@@ -122,9 +123,10 @@ def weeks(moment: datetime) -> list[Week]:
 
 
 @transaction.atomic
-def _return(groups: list[UUID]) -> None:
+def _return(groups: list[UUID], moment: datetime) -> None:
     found = fetch_all(ESCALATED, {"groups": groups}, row=_Touched)
     bring_back([(one.case_id, "escalated") for one in found if one.waits])
     dismissed = [one.case_id for one in found if not one.waits]
     if dismissed:
         execute(REOPEN, {"cases": dismissed})
+        clocks.restart(dismissed, moment)

@@ -16,8 +16,12 @@ are locked in the order of their ids, as everybody does who locks several.
 """
 
 from apps.core.db import FEW_ROWS, execute, fetcher, runner
+from apps.triage.policy import APPLY_TO_TOUCHED
 from apps.triage.returning import bring_back
 
+# What changes anything that the policy depends on empties `resolve_by`, and the last statement says
+# anew until when. The clocks follow an earlier beginning as long as nobody acted.
+#
 # - A failed or dead-lettered step; also a step that ends rejected, if it says why (a denied claim).
 # - A code is asked for its meaning once, however many failed with it. A sender has no conditions:
 #   those are what we see for ourselves.
@@ -112,7 +116,10 @@ WITH failing AS MATERIALIZED (
        SET opened_at = o.first_at, last_seen = o.final_at,
            occurrences = c.occurrences + o.occurrences,
            dead_lettered = c.dead_lettered OR o.dead_lettered,
-           succeeded_at = o.succeeded_at, ended_at = o.ended_at,
+           succeeded_at = o.succeeded_at, ended_at = o.ended_at, resolve_by = NULL,
+           clock_from = CASE WHEN o.first_at < c.opened_at AND (c.responded_at, c.paused_at)
+               IS NULL AND c.clock_from = c.opened_at AND c.paused_seconds = 0
+               THEN NULL ELSE c.clock_from END,
            (error_standard, error_code, error_location, interface_id, kind_id, group_id) = (
             SELECT o.error_standard, o.error_code, o.error_location, o.interface_id, o.kind_id,
                    o.group_id WHERE o.is_latest
@@ -255,6 +262,18 @@ WITH mine AS MATERIALIZED (
            opened_at = m.since_then,
            last_seen = CASE WHEN m.condition = 1 THEN m.last_seen ELSE m.since_then END,
            succeeded_at = m.succeeded, ended_at = m.ended,
+           resolve_by = CASE WHEN NOT m.reopens AND (m.at_facility, m.by_payer, m.amount,
+               m.served_on, m.since_then) IS NOT DISTINCT FROM (m.facility_id, m.payer,
+               m.amount_minor, m.service_date, m.opened_at) THEN c.resolve_by END,
+           (clock_from, clock_run, responded_at, paused_at, paused_seconds, escalation) = (
+            SELECT m.last_seen, c.clock_run + 1, NULL::timestamptz, NULL::timestamptz, 0, 0
+             WHERE m.reopens
+             UNION ALL
+            SELECT CASE WHEN m.since_then <> m.opened_at AND (c.responded_at, c.paused_at) IS NULL
+                   AND c.clock_from = m.opened_at AND c.paused_seconds = 0
+                   THEN NULL ELSE c.clock_from END,
+                   c.clock_run, c.responded_at, c.paused_at, c.paused_seconds, c.escalation
+             LIMIT 1),
            status = CASE WHEN m.closes THEN 'resolved' WHEN m.reopens OR m.fails_again THEN 'open'
                ELSE m.status END,
            substatus = CASE WHEN m.closes THEN '' WHEN m.reopens THEN 'regressed'
@@ -328,4 +347,5 @@ def record_cases(touched: int) -> None:
     run(RECORD_FAILURES)
     run(RECORD_OVERDUE)
     run(SETTLE)
+    run(APPLY_TO_TOUCHED)
     bring_back(fetcher(touched)(HEARD_OF))

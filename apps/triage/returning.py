@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.utils.timezone import now
+
 from apps.core.db import execute
+from apps.triage import clocks
 
 # Whoever left meanwhile gets nothing back.
 BRING_BACK = """
@@ -28,7 +31,8 @@ SELECT id, 'returned', 'pending', 'open', why, version, assignee_id, to_id FROM 
 
 
 def bring_back(found: Sequence[tuple[UUID, str]]) -> None:
-    """Open them, each for its reason. The caller holds their locks."""
+    """Open them, each for its reason, and let their clocks run on. The caller holds their locks."""
     if found:
         ids, whys = zip(*found, strict=True)
         execute(BRING_BACK, {"cases": list(ids), "whys": list(whys)})
+        clocks.resume(ids, now())

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from apps.core.db import execute, fetch_all
+from apps.triage import clocks
 from apps.triage.returning import bring_back
 
 # Back to whom it belonged before it was taken.
@@ -106,7 +107,13 @@ WITH due AS MATERIALIZED (
 )
 INSERT INTO triage_caseevent (case_id, kind, before, after, reason, version)
 SELECT id, 'reopened', 'dismissed', 'open', 'review', version FROM changed
+RETURNING case_id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Reopened:
+    case_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,14 @@ def sweep_cases() -> None:
     _return_due(moment)
     execute(UNCONFIRMED, {"at": moment})
     execute(FOLLOW)
-    execute(REVIEW, {"at": moment})
+    _review(moment)
+
+
+@transaction.atomic
+def _review(moment: datetime) -> None:
+    found = fetch_all(REVIEW, {"at": moment}, row=_Reopened)
+    if found:
+        clocks.restart([one.case_id for one in found], moment)
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from apps.catalog.models import (
     Team,
 )
 from apps.core.db import execute
+from apps.triage import clocks
 from apps.triage.models import Case, Group, Pend, Status
 from apps.triage.services.waiting import Waits
 from tests.dashboard.cast import make_person
@@ -78,6 +79,8 @@ class Desk:
             error_standard="", error_code="", error_location="", status=status,
             **{name: value for name, value in state.items() if name != "error_class"},
         )  # fmt: skip
+        clocks.start([case.pk])
+        case.refresh_from_db()
         if status == Status.PENDING:
             Pend.objects.create(
                 case=case, until=moment + timedelta(days=1), until_reply=False, events_seen=1,
@@ -138,7 +141,7 @@ def kinds(network: Network) -> dict[str, ExceptionKind]:
         Playbook.objects.create(
             kind=made[name], title=f"About {name}", happened="It failed at “{step}”.",
             matters="It waits.", steps="Look.\nMend it.", owner=teams[team], replay="fixed",
-            severity=2, due_seconds=3600, due_measure="elapsed", effective_from=LONG_AGO,
+            severity=2, due_seconds=5 * 86_400, due_measure="elapsed", effective_from=LONG_AGO,
             why="for the test",
         )  # fmt: skip
     return made

@@ -3,15 +3,18 @@
 import random
 from collections import defaultdict
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from apps.accounts.models import User
+from apps.catalog import sla
 from apps.catalog.models import ErrorSignal
 from apps.pipeline import services
 from apps.triage import services as triage
@@ -156,3 +159,27 @@ def expect_the_oracle(network, events, words=MappingProxyType({})):
         assert states[0].kind == "opened"
         assert states[-1].after == case.status
         assert all(one.after == two.before for one, two in pairwise(states))
+    expect_clocks_of_the_beginning(network)
+
+
+def expect_clocks_of_the_beginning(network):
+    """Nobody has explained these failures: a business day from the first, unless somebody acted, or
+    it was closed before it came back, which depends on when what arrived."""
+    left_alone = Case.objects.filter(clock_run=0).exclude(history__actor__isnull=False)
+    for case in left_alone.select_related("facility"):
+        spans = open_days(case.facility.time_zone)
+        assert case.clock_from == case.opened_at
+        assert case.resolve_by == sla.business_due(case.opened_at, 32_400, spans)
+        assert case.respond_by == sla.business_due(case.opened_at, 8_100, spans)
+
+
+@lru_cache
+def open_days(zone):
+    hours = [sla.Hours(day, time(8), time(17)) for day in range(5)]
+    return sla.open_spans(
+        hours=hours,
+        holidays=(),
+        zone=ZoneInfo(zone),
+        first=date(2025, 6, 1),
+        last=date(2027, 6, 1),
+    )

@@ -14,12 +14,14 @@ from apps.triage.models.cases import (
     Status,
     Substatus,
 )
+from apps.triage.models.clocks import ClockMark
 
 __all__ = [
     "CLOSED",
     "IS_OPEN",
     "Case",
     "CaseEvent",
+    "ClockMark",
     "Condition",
     "Dismissal",
     "Group",

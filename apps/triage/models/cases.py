@@ -130,6 +130,8 @@ class Case(models.Model):
     version = models.PositiveIntegerField(default=1)
     regressions = models.PositiveSmallIntegerField(default=0)
     severity = models.PositiveSmallIntegerField(choices=Severity, db_default=Severity.MEDIUM)
+    # A person's choice of severity or time holds whatever the playbook says.
+    is_priority_by_hand = models.BooleanField(db_default=False)
     # Whose it is. A person's choice of either switches routing off for this case.
     team = models.ForeignKey(
         "catalog.Team", models.PROTECT, null=True, db_index=False, related_name="+"
@@ -154,7 +156,13 @@ class Case(models.Model):
     paused_seconds = models.PositiveIntegerField(db_default=0)
     respond_by = models.DateTimeField(null=True)
     responded_at = models.DateTimeField(null=True)
+    # Empty: something changed that the clocks, the owner or the score depend on; apps.triage.policy
+    # says it anew in the same transaction.
     resolve_by = models.DateTimeField(null=True)
+    # A reopening runs them anew.
+    clock_run = models.PositiveSmallIntegerField(db_default=0)
+    # When the sweep looks at it next: at a mark of a clock, or because its score moved.
+    wake_at = models.DateTimeField(null=True)
     # The deadline that matters for the money, whatever our own clocks say.
     money_due_at = models.DateTimeField(null=True)
     money_due_kind = models.CharField(
@@ -233,6 +241,8 @@ class Case(models.Model):
             models.Index(
                 fields=["review_at"], condition=Q(review_at__isnull=False), name="case_review"
             ),
+            # Reader: the sweep, what is due to be looked at.
+            models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="case_wakes"),
         ]
 
     def __str__(self) -> str:
@@ -278,6 +288,8 @@ class CaseEvent(models.Model):
         MERGED = "merged", "merged it into another case"
         UNMERGED = "unmerged", "took it out of the other case"
         UNDONE = "undone", "undid the last act"
+        WARNED = "warned", "saw its time run short"
+        BREACHED = "breached", "saw its time run out"
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="history")
     kind = models.CharField(max_length=12, choices=Kind)

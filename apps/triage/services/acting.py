@@ -5,7 +5,7 @@ what is not theirs to do, and writes the case and what happened to it in one tra
 sent twice happens once; a form that was filled in before somebody else acted is a conflict.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,6 +17,7 @@ from django.utils.timezone import localtime, now
 
 from apps.accounts.access import facilities_for
 from apps.accounts.models import User
+from apps.triage import clocks
 from apps.triage.models import Case, CaseEvent, Pend, Status
 from apps.triage.realms import Realm, seen_by, worked_by
 from apps.triage.transitions import Clock, Illegal, Trigger, move
@@ -33,6 +34,12 @@ KEPT = (
     "verify_until", "late_until", "dismissal", "review_at", "merged_into_id", "resolved_at",
     "resolved_by",
 )  # fmt: skip
+# What a case that is closed needs none of: its time stands by `resolved_at`.
+RUNS_CLOCK: Mapping[Clock, Callable[[list[UUID], datetime], object]] = {
+    Clock.PAUSES: clocks.pause,
+    Clock.RESUMES: clocks.resume,
+    Clock.RESTARTS: clocks.restart,
+}
 
 
 class Ask(TypedDict):
@@ -196,6 +203,8 @@ def _write(act: Act, before: dict[str, Any], op_id: UUID | None) -> None:
     )  # fmt: skip
     if act.leaves:
         act.leaves(event)
+    if run := RUNS_CLOCK.get(act.clock):
+        run([case.pk], act.at)
 
 
 def put_away(case: Case) -> dict[str, Any]:
