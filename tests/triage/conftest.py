@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from apps.catalog.models import ErrorSignal, ExceptionKind
+from apps.core.kept import forget_everything
 from apps.triage.services import acting
 from tests.pipeline.conftest import empty_path  # noqa: F401  the same ground under each example
 from tests.pipeline.network import START, Network, build
@@ -46,3 +47,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     told = Clock()
     monkeypatch.setattr(acting, "now", lambda: told.moment)
     return told
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """What is rolled back may leave a state behind that the next test reaches, too."""
+    forget_everything()

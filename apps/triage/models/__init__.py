@@ -15,6 +15,7 @@ from apps.triage.models.cases import (
     Substatus,
 )
 from apps.triage.models.clocks import ClockMark
+from apps.triage.models.views import SavedView
 
 __all__ = [
     "CLOSED",
@@ -31,6 +32,7 @@ __all__ = [
     "Pace",
     "Pend",
     "ResolvedBy",
+    "SavedView",
     "Skip",
     "Status",
     "Substatus",

@@ -25,6 +25,14 @@ CLOSED = (Status.RESOLVED, Status.DISMISSED, Status.MERGED)
 IS_OPEN = ~Q(status__in=CLOSED)
 
 
+# What the queue filters, counts, groups and sorts by: kept in its index.
+QUEUE_READS = [
+    "severity", "kind", "error_class", "workflow", "stage", "interface", "payer", "status",
+    "substatus", "team", "assignee", "amount_minor", "money_due_at", "money_due_kind", "resolve_by",
+    "opened_at", "group",
+]  # fmt: skip
+
+
 class Condition(models.IntegerChoices):
     """What a case is about."""
 
@@ -77,8 +85,10 @@ class Group(models.Model):
     # A digest of the mechanism and of all below: whoever meets the cause first writes the same row.
     id = models.UUIDField(primary_key=True)
     mechanism = models.PositiveSmallIntegerField()
-    workflow = models.ForeignKey("catalog.Workflow", models.DO_NOTHING, related_name="+")
-    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, related_name="+")
+    workflow = models.ForeignKey(
+        "catalog.Workflow", models.DO_NOTHING, db_index=False, related_name="+"
+    )
+    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, db_index=False, related_name="+")
     condition = models.PositiveSmallIntegerField(choices=Condition)
     error_class = models.CharField(max_length=20, choices=ErrorClass)
     error_standard = models.TextField()
@@ -96,19 +106,23 @@ class Case(models.Model):
     condition = models.PositiveSmallIntegerField(choices=Condition)
     transaction_id = models.UUIDField()
     # The step that failed; of an overdue one, the step that it waits for.
-    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, related_name="+")
+    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, db_index=False, related_name="+")
     rank = models.PositiveSmallIntegerField()
     error_class = models.CharField(max_length=20, choices=ErrorClass)
-    workflow = models.ForeignKey("catalog.Workflow", models.DO_NOTHING, related_name="+")
-    facility = models.ForeignKey("catalog.Facility", models.DO_NOTHING, related_name="+")
+    workflow = models.ForeignKey(
+        "catalog.Workflow", models.DO_NOTHING, db_index=False, related_name="+"
+    )
+    facility = models.ForeignKey(
+        "catalog.Facility", models.DO_NOTHING, db_index=False, related_name="+"
+    )
     interface = models.ForeignKey(
-        "catalog.Interface", models.DO_NOTHING, null=True, related_name="+"
+        "catalog.Interface", models.DO_NOTHING, null=True, db_index=False, related_name="+"
     )
     # Empty: nobody has said yet what this code means.
     kind = models.ForeignKey(
-        "catalog.ExceptionKind", models.DO_NOTHING, null=True, related_name="+"
+        "catalog.ExceptionKind", models.DO_NOTHING, null=True, db_index=False, related_name="+"
     )
-    group = models.ForeignKey(Group, models.PROTECT, related_name="cases")
+    group = models.ForeignKey(Group, models.PROTECT, db_index=False, related_name="cases")
     payer = models.TextField(null=True)  # noqa: DJ001  NULL is "not said"
     amount_minor = models.BigIntegerField(null=True)
     amount_kind = models.PositiveSmallIntegerField(null=True)
@@ -240,6 +254,14 @@ class Case(models.Model):
             ),
             models.Index(
                 fields=["review_at"], condition=Q(review_at__isnull=False), name="case_review"
+            ),
+            # Reader: the queue, whose first page is the beginning of each facility's range, and
+            # whose filters, counts and groups are read from here without the table.
+            models.Index(
+                fields=["facility", "-score", "-id"],
+                name="case_queue",
+                condition=IS_OPEN,
+                include=QUEUE_READS,
             ),
             # Reader: the sweep, what is due to be looked at.
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="case_wakes"),

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0009_open_seconds"),
-        ("triage", "0003_clocks"),
+        ("triage", "0004_queue"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
