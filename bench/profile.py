@@ -101,6 +101,7 @@ def profile_fold(events: int, folds: int, explained: str) -> None:
     from apps.scorecards import services as scorecards
     from apps.telemetry import fold, journal, partitions
     from apps.triage import fold as triage
+    from apps.triage import policy
     from bench import copying
     from bench.corpus import Bodies, network
     from bench.journal import events_of, fill, new_sender
@@ -109,7 +110,7 @@ def profile_fold(events: int, folds: int, explained: str) -> None:
     bodies, sender = Bodies(network(), 1_000, 1), new_sender()
     fill(bodies, 20, sender)
     services.fold_waiting(seconds=600)
-    named = [fold, journal, partitions, scorecards, triage, compaction, services]
+    named = [fold, journal, partitions, scorecards, triage, policy, compaction, services]
     meter = Meter(fetch_value(BACKEND), named, explained)
     fold.copy_rows = meter.copying(db.copy_rows)
     python = 0.0

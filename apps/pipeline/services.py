@@ -27,6 +27,7 @@ from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
+from apps.triage import clocks
 from apps.triage.fold import record_cases, record_missing
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,9 @@ GATHER_SECONDS = 0.125
 # Faults of the data itself. Anything else (a lost connection, a deadlock) is tried again as it is.
 UNFOLDABLE = (DataError, IntegrityError, ValueError)
 MARKED_AT_ONCE = 5_000
+WATCHED_AT_ONCE = 2_000
+# What is left over is looked at by the next sweep, seconds later.
+LOOKS_A_SWEEP = 10
 # A timely transaction is counted where it was due, which may lie ahead.
 FAR_AHEAD = timedelta(days=800)
 
@@ -163,6 +167,23 @@ def sweep_due() -> int:
 def sweep_silent() -> int:
     """Close what was not heard of for longer than its workflow allows; return how many."""
     return _mark_all(fold.mark_expired)
+
+
+def sweep_clocks() -> int:
+    """Look at the cases whose clocks have something to show; return how many."""
+    total = 0
+    for _ in range(LOOKS_A_SWEEP):
+        watched = _watch_some()
+        total += watched
+        if watched < WATCHED_AT_ONCE:
+            break
+    return total
+
+
+@transaction.atomic
+def _watch_some() -> int:
+    execute(SHARE_THE_BELT)
+    return clocks.watch(rows=WATCHED_AT_ONCE)
 
 
 def _mark_all(mark: Callable[..., int]) -> int:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.models import User
+from apps.accounts.people import role_names
 from apps.catalog.models import ChangeProposal, Playbook, SlaTarget
 from apps.core.markup import markup
 from apps.dashboard import figures, glyphs, icons, wording
@@ -18,7 +19,6 @@ from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
 from apps.dashboard.looks import Look, Severity, look_of
 from apps.dashboard.navigation import Link, navigation
-from apps.dashboard.people import role_names
 from apps.dashboard.scope import scope_of, sites_of
 from apps.dashboard.strip import strip_of
 

@@ -1,25 +1,40 @@
 """Cases, the causes they share, and what people do with them."""
 
+from apps.triage.models.acts import Look, Mention, Pace, Pend, Skip, Ticket
 from apps.triage.models.cases import (
     CLOSED,
     IS_OPEN,
     Case,
     CaseEvent,
     Condition,
+    Dismissal,
     Group,
     MoneyDeadline,
     ResolvedBy,
     Status,
+    Substatus,
 )
+from apps.triage.models.clocks import ClockMark
+from apps.triage.models.views import SavedView
 
 __all__ = [
     "CLOSED",
     "IS_OPEN",
     "Case",
     "CaseEvent",
+    "ClockMark",
     "Condition",
+    "Dismissal",
     "Group",
+    "Look",
+    "Mention",
     "MoneyDeadline",
+    "Pace",
+    "Pend",
     "ResolvedBy",
+    "SavedView",
+    "Skip",
     "Status",
+    "Substatus",
+    "Ticket",
 ]
