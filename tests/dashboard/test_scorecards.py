@@ -12,7 +12,8 @@ from apps.catalog.models import SlaTarget
 from apps.catalog.snapshot import forget_snapshot
 from apps.core.db import execute
 from apps.dashboard import wording
-from apps.dashboard.scorecard import _fills, _sorted
+from apps.dashboard.scorecard import _fills
+from apps.dashboard.scorecard_lines import _sorted
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
