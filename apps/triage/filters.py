@@ -368,11 +368,20 @@ class Asked:
         return urlencode(self.chosen)
 
     def clauses(self, reader: Reader) -> list[Clause]:
-        """What must hold; what means nothing to this reader matches nothing."""
-        return [
-            FILTERS[name].means(reader, text) or Clause(NOTHING)
-            for name, text in self.chosen.items()
-        ]
+        """What must hold, of what is the reader's business; what means nothing to them matches
+        nothing."""
+        found = (FILTERS[name].means(reader, text) for name, text in self.chosen.items())
+        return [*_of_realm(reader), *(one or Clause(NOTHING) for one in found)]
+
+
+def _of_realm(reader: Reader) -> list[Clause]:
+    """Those kinds only that somebody may look at."""
+    realm = reader.realm
+    if realm.is_everything:
+        return []
+    sql: LiteralString = "c.kind_id = ANY(%({p}realm)s::bigint[])"
+    either: LiteralString = f"({sql} OR c.kind_id IS NULL)"
+    return [Clause(either if realm.has_unexplained else sql, {"realm": list(realm.kinds)})]
 
 
 def conditions(

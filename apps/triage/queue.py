@@ -109,7 +109,7 @@ SELECT c.id, c.condition, c.transaction_id, c.stage_id, c.error_class, c.workflo
 """
 BY_IDS: LiteralString = """
 SELECT c.id, array_position(%(ids)s::uuid[], c.id) AS place FROM triage_case c
- WHERE c.id = ANY(%(ids)s::uuid[]) AND c.facility_id = ANY(%(facilities)s::integer[])
+ WHERE c.id = ANY(%(ids)s::uuid[]) AND c.facility_id = ANY(%(facilities)s::integer[]) AND {asked}
 """
 TELLING = ["claim", "remit", "refund", "account", "encounter", "authorization", "journal"]
 
@@ -284,8 +284,9 @@ def everything(reader: Reader, asked: Asked, order: Order, most: int) -> list[Ro
 
 def by_ids(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
     """Cases as they are now, open or not, in the order they are named."""
-    params = {"ids": list(ids), "facilities": list(reader.facilities), "telling": TELLING}
-    return fetch_all(ROWS.format(found=BY_IDS, way="ASC"), params, row=Row)
+    sql, params = conditions(Asked({}).clauses(reader))
+    params |= {"ids": list(ids), "facilities": list(reader.facilities), "telling": TELLING}
+    return fetch_all(ROWS.format(found=BY_IDS.format(asked=sql), way="ASC"), params, row=Row)
 
 
 def _beyond(

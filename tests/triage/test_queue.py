@@ -189,6 +189,22 @@ def test_nothing_of_another_facility_is_listed_counted_or_named(place, somebody,
     assert "data-case" not in fresh.content.decode()
 
 
+def test_who_approves_money_sees_money_kinds_alone(place, browser):
+    crowd(place, 60, seed=25, facility=NORTH)
+    payment = ExceptionKind.objects.create(code="PAY-98", position=98)
+    paid = [one.pk for one in Case.objects.all()[:7]]
+    Case.objects.filter(pk__in=paid).update(kind=payment)
+    finance = make_person("fin", "finance_approver", place.facilities[NORTH])
+    who = reader(finance, now())
+    assert set(walked(who, Asked({}), Order())) == set(paid)
+    assert set(walked(who, Asked({}), Order.of("amount"))) == set(paid)
+    assert queue.totals(who, Asked({})).cases == 7
+    assert queue.counts(who, [Asked({})]) == [7]
+    assert [one.sum.cases for one in grouped(who, Asked({}), "kind")] == [7]
+    everything = list(Case.objects.values_list("pk", flat=True))
+    assert {one.id for one in queue.by_ids(who, everything)} == set(paid)
+
+
 def test_a_filter_that_is_not_known_matches_nothing_and_says_so(place, browser):
     crowd(place, 10, seed=12)
     for query in (

@@ -1,15 +1,18 @@
 """Cases, the causes they share, and what people do with them."""
 
+from apps.triage.models.acts import Look, Mention, Pace, Pend, Skip, Ticket
 from apps.triage.models.cases import (
     CLOSED,
     IS_OPEN,
     Case,
     CaseEvent,
     Condition,
+    Dismissal,
     Group,
     MoneyDeadline,
     ResolvedBy,
     Status,
+    Substatus,
 )
 from apps.triage.models.clocks import ClockMark
 from apps.triage.models.views import SavedView
@@ -21,9 +24,17 @@ __all__ = [
     "CaseEvent",
     "ClockMark",
     "Condition",
+    "Dismissal",
     "Group",
+    "Look",
+    "Mention",
     "MoneyDeadline",
+    "Pace",
+    "Pend",
     "ResolvedBy",
     "SavedView",
+    "Skip",
     "Status",
+    "Substatus",
+    "Ticket",
 ]

@@ -5,7 +5,6 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import api_user, needs
@@ -13,15 +12,14 @@ from apps.core.exports import money
 from apps.core.htmx import unless_unchanged
 from apps.core.openapi import Parameter, operation
 from apps.core.problem import problem
-from apps.telemetry.access import person
 from apps.triage import queue
 from apps.triage.filters import FILTERS
 from apps.triage.lines import Line, line
 from apps.triage.questions import Question, read
 from apps.triage.queue import PAGE, Mark, Way
-from apps.triage.reader import Reader, reader
+from apps.triage.reader import Reader
 from apps.triage.standing import views
-from apps.triage.views.queue import SEES
+from apps.triage.views.queue import SEES, reader_of
 
 
 class Case(msgspec.Struct):
@@ -88,7 +86,7 @@ class CasesAnswer(msgspec.Struct):
 @needs(SEES)
 def cases(request: HttpRequest) -> HttpResponse:
     """A page of the queue."""
-    who = reader(person(request), timezone.now())
+    who = reader_of(request)
     said = {"view": "all"} | request.GET.dict()
     question = read(said, views(who, who.roles), who.roles)
     if question is None:

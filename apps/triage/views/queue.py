@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import needs
+from apps.accounts.access import Denied, needs
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.telemetry.access import person
 from apps.telemetry.services import searches
@@ -24,7 +24,7 @@ from apps.triage.questions import COLUMNS, Question, read
 from apps.triage.queue import PAGE, Mark, Way
 from apps.triage.reader import Reader, reader
 
-SEES = "accounts.view_transactions"
+SEES, SEES_CASES = "accounts.view_transactions", "accounts.view_cases"
 # Whoever was still being written when the page was read counts as new, too.
 OVERLAP = timedelta(seconds=10)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,7 +189,11 @@ def _groups(who: Reader, asked: Question) -> dict[str, Any]:
 
 
 def reader_of(request: HttpRequest) -> Reader:
-    return reader(person(request), timezone.now())
+    """Who asks; somebody whose business no kind of case is may not."""
+    found = reader(person(request), timezone.now())
+    if not found.realm:
+        raise Denied(SEES_CASES)
+    return found
 
 
 def asked_of(request: HttpRequest, who: Reader) -> tuple[list[standing.View], Question]:
