@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from apps.triage.models import Condition, MoneyDeadline, Status
+from apps.triage.models import Case, Condition, MoneyDeadline, Status
 from apps.triage.queue import Row
 from apps.triage.reader import Reader
 from apps.triage.words import OVERDUE, UNEXPLAINED
@@ -102,7 +102,7 @@ def number(row: Row) -> str:
     return f"{kind} ••{row.number.lstrip('•')}" if row.number else ""
 
 
-def state(row: Row) -> str:
+def state(row: Row | Case) -> str:
     """Why it is open, or else its status."""
     return row.substatus or "ongoing" if row.status == Status.OPEN else row.status
 

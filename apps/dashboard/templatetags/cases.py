@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 from django import template
 from django.utils.safestring import SafeString
@@ -65,7 +66,7 @@ def case_row(line: Line, columns: Sequence[str]) -> SafeString:
     return markup(
         ROW, "" if line.is_open else " over", id, id, line.row.amount_minor or 0,
         f"{line.title}, {line.number}" if line.number else line.title, SafeString(first),
-        address("dashboard:transaction", line.row.transaction_id), line.title, line.fact,
+        address("dashboard:case", line.row.id), line.title, line.fact,
         SafeString("".join(cells)),
     )  # fmt: skip
 
@@ -78,6 +79,7 @@ def _cell(name: str, line: Line) -> tuple[str, object]:
 _severity = cache(severity)
 
 
+@register.simple_tag
 @cache
 def case_state(code: str) -> SafeString:
     """Icon and word of where a case stands."""
@@ -111,6 +113,12 @@ def owner(line: Line) -> SafeString:
     letters = "".join(word[0] for word in words[:2]).upper()
     short = f"{words[0]} {words[-1][0]}." if len(words) > 1 else words[0]
     return markup(OWNER, letters, short)
+
+
+@register.simple_tag
+def form_id() -> str:
+    """Sent twice, a form with it happens once."""
+    return str(uuid4())
 
 
 @register.filter
