@@ -19,6 +19,7 @@ RETRY = "accounts.retry_batches"
 AUDIT = "accounts.view_audit"
 
 EXCEPTIONS = ("exceptionkind", "playbook", "errorsignal")
+RULES = ("routingrule", "deadlinerule")
 STRUCTURE = (
     "facility",
     "facilityalias",
@@ -28,6 +29,7 @@ STRUCTURE = (
     "workflow",
     "stage",
     *EXCEPTIONS,
+    *RULES,
 )
 PROMISES = (
     "clock",
@@ -67,7 +69,10 @@ ROLES: Mapping[str, Role] = {
     "revenue_cycle_analyst": Role(
         "Revenue-cycle analyst", (*RESOLVE, EXPORT, "accounts.export_money", LOOK_UP)
     ),
-    "rcm_supervisor": Role("Revenue-cycle supervisor", (*RESOLVE, *EXPORT_ALL, LOOK_UP, PROPOSE)),
+    "rcm_supervisor": Role(
+        "Revenue-cycle supervisor",
+        (*RESOLVE, *EXPORT_ALL, LOOK_UP, PROPOSE, *on_models("catalog", RULES, "add")),
+    ),
     "integration_engineer": Role(
         "Integration engineer",
         (

@@ -20,6 +20,7 @@ def sweep() -> None:
     """What time, a lost bell or a changed catalogue makes due."""
     services.fold_journal(gather=services.GATHER_SECONDS)
     services.sweep_due()
+    services.follow_rules()
     services.sweep_clocks()
     redrive_quarantine()
     advance_operations()

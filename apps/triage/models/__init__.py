@@ -7,11 +7,11 @@ from apps.triage.models.cases import (
     CaseEvent,
     Condition,
     Group,
-    MoneyDeadline,
     ResolvedBy,
     Status,
 )
 from apps.triage.models.clocks import ClockMark
+from apps.triage.models.policy import PolicyRound, Turn
 
 __all__ = [
     "CLOSED",
@@ -21,7 +21,8 @@ __all__ = [
     "ClockMark",
     "Condition",
     "Group",
-    "MoneyDeadline",
+    "PolicyRound",
     "ResolvedBy",
     "Status",
+    "Turn",
 ]
