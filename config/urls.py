@@ -19,5 +19,6 @@ urlpatterns = [
     path("", include("apps.accounts.urls")),
     path("", include("apps.accounts.account_urls")),
     path("", include("apps.scorecards.urls")),
+    path("", include("apps.triage.urls")),
     path("", include("apps.dashboard.urls")),
 ]

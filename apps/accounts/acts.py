@@ -53,6 +53,8 @@ class Act(TextChoices):
     CHANGE_WITHDRAWN = "change.withdrawn", "withdrew a proposed change"
     CHANGE_LAPSED = "change.lapsed", "ended a proposed change: its author may not propose any more"
 
+    VIEW_SHARED = "view.shared", "shared a view of the exceptions, or changed one that is shared"
+
     EXPORT_DOWNLOADED = "export.downloaded", "downloaded a table"
     SEARCH_BY_IDENTIFIER = "search.by_identifier", "searched by an identifier"
 

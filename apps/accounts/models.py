@@ -40,6 +40,12 @@ class Capability(models.Model):
             ("manage_people", "Give and take roles and facilities, open and close accounts"),
             ("confirm_roles", "Confirm sensitive roles as the second person"),
             ("review_access", "Review and sign off who may do what"),
+            ("view_cases", "See exception cases of every kind"),
+            ("work_cases", "Work exception cases of every kind"),
+            ("work_technical_cases", "Work exception cases of technical kinds"),
+            ("work_financial_cases", "See and work exception cases of money kinds"),
+            ("assign_cases", "Assign cases to others, escalated ones too, and reopen them"),
+            ("dismiss_for_good", "Dismiss cases for good"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 SCORECARDS = ("accounts.view_scorecards",)
 TRANSACTIONS = (*SCORECARDS, "accounts.view_transactions", "accounts.view_quarantine")
 RESOLVE = (*TRANSACTIONS, "accounts.resolve_quarantine")
+SEE_CASES = "accounts.view_cases"
+WORK = (SEE_CASES, "accounts.work_cases")
+WORK_TECHNICAL = (SEE_CASES, "accounts.work_technical_cases")
+WORK_FINANCIAL = ("accounts.work_financial_cases",)
+LEAD = ("accounts.assign_cases", "accounts.dismiss_for_good")
 EXPORT = "accounts.export_tables"
 EXPORT_MANY = (EXPORT, "accounts.export_many_rows")
 EXPORT_ALL = (*EXPORT_MANY, "accounts.export_money")
@@ -67,16 +72,25 @@ class Role:
 
 ROLES: Mapping[str, Role] = {
     "revenue_cycle_analyst": Role(
-        "Revenue-cycle analyst", (*RESOLVE, EXPORT, "accounts.export_money", LOOK_UP)
+        "Revenue-cycle analyst", (*RESOLVE, *WORK, EXPORT, "accounts.export_money", LOOK_UP)
     ),
     "rcm_supervisor": Role(
         "Revenue-cycle supervisor",
-        (*RESOLVE, *EXPORT_ALL, LOOK_UP, PROPOSE, *on_models("catalog", RULES, "add")),
+        (
+            *RESOLVE,
+            *WORK,
+            *LEAD,
+            *EXPORT_ALL,
+            LOOK_UP,
+            PROPOSE,
+            *on_models("catalog", RULES, "add"),
+        ),
     ),
     "integration_engineer": Role(
         "Integration engineer",
         (
             *RESOLVE,
+            *WORK_TECHNICAL,
             *EXPORT_MANY,
             "accounts.rotate_source_keys",
             OPERATE,
@@ -92,6 +106,8 @@ ROLES: Mapping[str, Role] = {
         "Integration lead",
         (
             *RESOLVE,
+            *WORK_TECHNICAL,
+            *LEAD,
             *EXPORT_MANY,
             OPERATE,
             RETRY,
@@ -104,11 +120,22 @@ ROLES: Mapping[str, Role] = {
         ),
         works_in_admin=True,
     ),
-    "finance_approver": Role("Finance approver", (*TRANSACTIONS, *EXPORT_ALL, LOOK_UP)),
+    "finance_approver": Role(
+        "Finance approver", (*TRANSACTIONS, *WORK_FINANCIAL, *EXPORT_ALL, LOOK_UP)
+    ),
     "executive": Role("Executive", (*SCORECARDS, *EXPORT_ALL)),
     "compliance_auditor": Role(
         "Compliance auditor",
-        (*TRANSACTIONS, *EXPORT_ALL, OPERATE, AUDIT, LOOK_UP, *WATCH_PEOPLE, *READ_CATALOGUE),
+        (
+            *TRANSACTIONS,
+            SEE_CASES,
+            *EXPORT_ALL,
+            OPERATE,
+            AUDIT,
+            LOOK_UP,
+            *WATCH_PEOPLE,
+            *READ_CATALOGUE,
+        ),
         works_in_admin=True,
     ),
     "administrator": Role(

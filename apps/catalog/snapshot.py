@@ -5,15 +5,19 @@ is looked at no more than once a second; a change is loaded with a single statem
 """
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from apps.core.db import fetch_one, fetch_value
 
 CHECK_EVERY_SECONDS = 1.0
+# Kinds of facilities where business happens.
+SITES = frozenset({"hospital", "clinic", "asc", "lab", "business_office"})
 
 CURRENT_VERSION = "SELECT version FROM catalog_catalogversion WHERE id = 1"
 
@@ -195,6 +199,12 @@ class Snapshot:
             or self.aliases.get((None, text))
         )
         return place if place and place.active else None
+
+    def zone_of(self, facilities: Iterable[int]) -> ZoneInfo:
+        """The zone most of these sites are in: for times that belong to no single one."""
+        places = (self.facilities_by_id[one] for one in facilities if one in self.facilities_by_id)
+        sites = Counter(place.time_zone for place in places if place.kind in SITES)
+        return ZoneInfo(sites.most_common(1)[0][0] if sites else "UTC")
 
     def facility_names(self, system_id: int | None = None) -> dict[str, int]:
         """Every name resolve_facility would understand from one sender, with the facility's id."""

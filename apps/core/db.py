@@ -59,6 +59,18 @@ def runner(rows: int) -> Callable[[LiteralString], int]:
     return execute_prepared if rows <= FEW_ROWS else execute
 
 
+def fetcher(rows: int) -> Callable[[LiteralString], list[tuple[Any, ...]]]:
+    """The same for a statement that also tells: how to run it over about so many rows."""
+
+    def fetch(sql: LiteralString) -> list[tuple[Any, ...]]:
+        connection.ensure_connection()
+        with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+            cursor.execute(sql, prepare=rows <= FEW_ROWS)
+            return cursor.fetchall()
+
+    return fetch
+
+
 def fetch_prepared(sql: LiteralString, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement of the hot path: bound by the server, in binary, planned once a connection.
 

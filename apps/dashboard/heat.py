@@ -6,6 +6,7 @@ a page has hundreds, and a loop in a template would take longer than the databas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from django.utils.safestring import SafeString
@@ -200,13 +201,19 @@ def _site_cell(board: Board, line: Workflow, site: Facility) -> tuple[str, bool]
     cell = board.cards.cells.get(key)
     if cell is None:
         return UNUSED, False
-    judged = judge(board, key)
-    speed, silence = p95(cell), board.silent.get(key, "")
+    silence = board.silent.get(key, "")
+    return _written(cell, judge(board, key), silence, board.address(line, site))
+
+
+# From one state to the next a few cells change, and all others are as they were written.
+@lru_cache(maxsize=4_096)
+def _written(cell: Glance, judged: Tone, silence: str, address: str) -> tuple[str, bool]:
+    speed = p95(cell)
     title = _title(cell, judged, speed, silence)
     figure, small = "Silent", silence
     if not silence:
         figure, small = _share(cell), _small(cell, judged, speed, f"{cell.open:,}")
-    return as_cell(judged, board.address(line, site), title, figure, small), judged in TROUBLED
+    return as_cell(judged, address, title, figure, small), judged in TROUBLED
 
 
 def as_cell(judged: Tone, address: str, title: str, figure: str, small: str) -> str:

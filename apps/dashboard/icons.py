@@ -6,6 +6,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.core.markup import markup
+from apps.dashboard.looks import Look
+
 
 @cache
 def icon(name: str, size: str = "") -> SafeString:
@@ -16,3 +19,9 @@ def icon(name: str, size: str = "") -> SafeString:
         static("vendor/icons/icons.svg"),
         name,
     )
+
+
+def status(look: Look, word: str = "", *, pill: bool = False) -> SafeString:
+    """Icon and word of a status; `word` says more than it does."""
+    css = f"pill {look.css}" if pill else look.css
+    return markup('<span class="st {}">{}{}</span>', css, icon(look.icon), word or look.word)

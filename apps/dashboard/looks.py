@@ -80,17 +80,29 @@ class Status(Look, Enum):
     # Where work, keys and permissions are.
     WAITING = "info", "clock", "Waiting"
     COUNTED = "ok", "circle-check", "Counted"
-    OPEN = "warn", "alert-triangle", "Open"
+    OPEN = "mute", "circle", "Open"
     RESUBMITTED = "ok", "circle-check", "Resubmitted"
     REDRIVEN = "ok", "checks", "Redriven"
     RESOLVED = "ok", "circle-check", "Resolved"
     DISCARDED = "mute", "circle-minus", "Discarded"
     ACTIVE = "ok", "circle-check", "Active"
-    PENDING = "warn", "clock", "Pending"
+    PENDING = "mute", "clock-pause", "Pending"
     APPROVED = "ok", "checks", "Approved"
     REFUSED = "bad", "circle-x", "Refused"
     REVOKED = "mute", "circle-minus", "Revoked"
     SWITCHED_OFF = "mute", "player-pause", "Switched off"
+
+    # Where a case stands; of an open one, why it is open.
+    CASE_NEW = "info", "circle-dot", "New"
+    CASE_ESCALATING = "warn", "trending-up", "Escalating"
+    CASE_REGRESSED = "bad", "arrow-back-up", "Regressed"
+    CASE_RETURNED = "info", "corner-down-left", "Returned"
+    CASE_UNCONFIRMED = "warn", "alert-triangle", "Unconfirmed"
+    CASE_IN_PROGRESS = "info", "progress", "In progress"
+    CASE_REPLAYING = "info", "refresh", "Replaying"
+    CASE_VERIFYING = "ok", "circle-dashed-check", "Verifying"
+    CASE_DISMISSED = "mute", "circle-minus", "Dismissed"
+    CASE_MERGED = "mute", "arrow-merge", "Merged"
 
 
 class Severity(Enum):

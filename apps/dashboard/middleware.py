@@ -11,9 +11,9 @@ from django.utils.http import parse_etags
 from apps.accounts.standing import Standing, standing
 from apps.catalog.snapshot import snapshot
 from apps.core.htmx import etag_of
+from apps.core.kept import Kept
 from apps.dashboard.board import is_stale
 from apps.scorecards import queries
-from apps.scorecards.kept import Kept
 from apps.scorecards.windows import MINUTE, floor
 
 FACILITIES = "of_figures_of"

@@ -7,10 +7,10 @@ from typing import cast
 from django.http import HttpRequest
 
 from apps.accounts.models import User
+from apps.accounts.people import role_codes
 from apps.accounts.queries import waiting_for
 from apps.core.addresses import address
 from apps.dashboard import deciding
-from apps.dashboard.people import role_codes
 
 # Groups of the sidebar, top to bottom; the first needs no heading.
 WORK, OPERATE, ADMINISTER = "", "Operate", "Administer"
@@ -57,6 +57,14 @@ class Link:
 
 
 ENTRIES = (
+    Entry(
+        "Exceptions",
+        "triage:queue",
+        "inbox",
+        "accounts.view_transactions",
+        pages=("triage:counts", "triage:filter", "triage:view", "triage:view-new"),
+        letter="q",
+    ),
     Entry(
         "Flow health",
         "dashboard:flow",

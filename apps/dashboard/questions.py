@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, QueryDict
 
-from apps.catalog.snapshot import Facility, Snapshot, Workflow
+from apps.catalog.snapshot import SITES, Facility, Snapshot, Workflow
 from apps.dashboard.figures import between, moment, seen
-from apps.dashboard.scope import SITES, Scope
+from apps.dashboard.scope import Scope
 from apps.scorecards.metrics import METRICS, Metric
 from apps.scorecards.parameters import BadParameter, read_window
 from apps.scorecards.tallies import Cells

@@ -1,6 +1,5 @@
 """What one reader may look at: places in tree order, and the choices made of them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +8,9 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest
 
 from apps.accounts.access import covers_everything, facilities_for
-from apps.catalog.snapshot import Facility, Snapshot, snapshot
-from apps.scorecards.kept import Kept
+from apps.catalog.snapshot import SITES, Facility, Snapshot, snapshot
+from apps.core.kept import Kept
 
-SITES = {"hospital", "clinic", "asc", "lab", "business_office"}
 KIND_CHOICES = (("hospital", "Hospitals"), ("clinic", "Clinics"))
 
 
@@ -46,8 +44,7 @@ class Scope:
     @cached_property
     def zone(self) -> ZoneInfo:
         """The zone most of the reader's sites are in: for times that belong to no single one."""
-        sites = Counter(place.time_zone for place in self.places if place.kind in SITES)
-        return ZoneInfo(sites.most_common(1)[0][0] if sites else "UTC")
+        return self.catalogue.zone_of(self.ids)
 
     @cached_property
     def places(self) -> tuple[Facility, ...]:

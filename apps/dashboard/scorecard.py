@@ -1,11 +1,9 @@
 """A scorecard: how well a promise is kept, by one workflow, at one facility, or by all."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import compress
-from math import inf
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,46 +11,23 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.catalog.snapshot import Facility, Workflow
-from apps.core.addresses import address
 from apps.dashboard import figures, promised, scorecard_charts, wording
 from apps.dashboard.charts import Chart
-from apps.dashboard.heat import ENOUGH, Tone, tone_of
+from apps.dashboard.heat import Tone, tone_of
 from apps.dashboard.promised import Sentence
-from apps.dashboard.scope import columns
-from apps.dashboard.subjects import DEFAULT_SORT, PERIODS, Subject
+from apps.dashboard.scorecard_lines import Row, age_of, lines
+from apps.dashboard.subjects import PERIODS, Subject
 from apps.dashboard.tiles import Tile
 from apps.scorecards import budgets, cards, tallies
 from apps.scorecards.budgets import Budget
-from apps.scorecards.cards import BY_WORKFLOW, Age, Card, Day, Prior
+from apps.scorecards.cards import Age, Card, Day, Prior
 from apps.scorecards.metrics import METRICS
 from apps.scorecards.parts import AGES
-from apps.scorecards.tallies import Cells
 
-SPARK_DAYS = 14
 QUANTILES = (0.99, 0.95, 0.5)
 # From which age on each step of the backlog is, and its colour once that is beyond the limit.
 SINCE = (0, 4, 24, 3 * 24, 7 * 24)
 FILLS = ("f-mute", "f-warn", "f-warn", "f-bad", "f-bad")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table. Figures are written out; `values` are what the table is sorted by."""
-
-    name: str
-    address: str
-    started: SafeString
-    share: SafeString
-    trend: Sequence[float | None]
-    objective: float | None
-    change: SafeString
-    p95: SafeString
-    open: SafeString
-    oldest: SafeString
-    amount: SafeString
-    tone: Tone
-    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +90,7 @@ def scorecard(subject: Subject) -> Scorecard:
         said,
         charts(subject, found.days, whole, said),
         _pyramid(found.ages, subject, said, whole.overdue),
-        _sorted(_rows(subject, found), subject.sort),
+        lines(subject, found.now, found.before, found.days),
         tone_of(whole.due, whole.bad, said.objective),
         said.objective,
         _facts(subject, whole),
@@ -228,7 +203,7 @@ def _quantile_tile(
 
 def _open_tile(subject: Subject, whole: Card) -> Tile:
     amount = subject.figure(wording.brief_money(whole.amount_open), "amount-open")
-    age = _age(whole, subject.now)
+    age = age_of(whole, subject.now)
     foot = amount if age is None else format_html(
         "{}, oldest {}", amount, subject.figure(figures.shown("oldest", age), "oldest")
     )  # fmt: skip
@@ -267,133 +242,3 @@ def _fills(numbers: Sequence[int], limit: timedelta | None, overdue: int) -> lis
         css if are_late and is_beyond else "f-mute"
         for css, is_beyond in zip(FILLS, beyond, strict=True)
     ]
-
-
-def _rows(subject: Subject, found: _Read) -> list[Row]:
-    trends = _trends(subject, found.days)
-    return [
-        _row(subject, key, name, address, found, trends.get(key, []))
-        for key, name, address in _lines(subject, found)
-    ]
-
-
-def _lines(subject: Subject, found: _Read) -> list[tuple[int, str, str]]:
-    """What the table has a line for: what was ever used, and every active site."""
-    query = subject.query(sort=DEFAULT_SORT, by="")
-    if subject.key == BY_WORKFLOW:
-        return [
-            (one.id, one.name, _address_of(subject, one, subject.place) + query)
-            for one in subject.lines if one.id in found.now
-        ]  # fmt: skip
-    used = {key for key in found.now if key is not None}
-    return [
-        (one.id, one.name, _address_of(subject, subject.line, one) + query)
-        for one in columns(subject.places, used)
-    ]
-
-
-def _address_of(subject: Subject, line: Workflow | None, place: Facility | None) -> str:
-    if line and place:
-        return address("dashboard:cell", line.code, place.code)
-    if line:
-        return address("dashboard:scorecard", line.code)
-    assert place is not None  # noqa: S101  a line is of a workflow or a place
-    return address("dashboard:facility-scorecard", place.code)
-
-
-def _row(
-    subject: Subject, key: int, name: str, address: str, found: _Read, trend: Sequence[float | None]
-) -> Row:
-    card = found.now.get(key) or NOTHING
-    before = found.before.get(key)
-    where = _code_of(subject, key)
-    objective = _objective(subject, key)
-    [p95] = card.quantiles(0.95)
-    mark = "≥" if p95 is not None and card.is_censored(0.95) else ""
-    change = _change(card, before)
-    tone = tone_of(card.due, card.bad, objective)
-
-    def figure(code: str, value: float | None, mark: str = "") -> SafeString:
-        return subject.figure(mark + figures.shown(code, value), code, **where)
-
-    return Row(
-        name, address, figure("started", card.started),
-        figure(subject.metric("attainment"), card.attainment), trend,
-        100 * objective if objective else None,
-        figure(subject.metric("change"), change), figure(subject.metric("p95"), p95, mark),
-        figure("open", card.open), figure("oldest", _age(card, subject.now)),
-        figure("amount-open", card.amount_open), tone,
-        {
-            "name": name, "started": card.started, "attainment": card.attainment,
-            "change": change, "p95": p95, "open": card.open,
-            "oldest": -card.oldest if card.oldest else None, "amount": card.amount_open,
-            "status": _used(card, objective),
-            "due": card.due, "latencies": card.latencies,
-        },
-    )  # fmt: skip
-
-
-def _used(card: Card, objective: float | None) -> float | None:
-    """How much of its error budget a line has used up: 80 % hurt where 95 are promised, and are
-    nothing where 70 are. None where too little was due to say."""
-    if card.due < ENOUGH or objective is None:
-        return None
-    allowed = (1 - objective) * card.due
-    return card.bad / allowed if allowed > 0 else inf if card.bad else 0.0
-
-
-def _age(card: Card, now: datetime) -> float | None:
-    """For how many seconds the oldest has been open."""
-    return (now - card.oldest_at).total_seconds() if card.oldest_at else None
-
-
-def _code_of(subject: Subject, key: int) -> dict[str, str]:
-    if subject.key == BY_WORKFLOW:
-        return {"workflow": next(one.code for one in subject.lines if one.id == key)}
-    return {"facility": next(one.code for one in subject.places if one.id == key)}
-
-
-def _objective(subject: Subject, key: int) -> float | None:
-    """The objective of a line: its own, or what most of its cells have."""
-    cells = subject.cells
-    own = (
-        Cells(cells.zones, [key], cells.window)
-        if subject.key == BY_WORKFLOW
-        else Cells({key: cells.zones[key]}, cells.workflow_ids, cells.window)
-    )
-    return promised.objective(own, subject.clock, now=subject.now)
-
-
-def _change(card: Card, before: Prior | None) -> float | None:
-    """Percentage points since the window before; where one of them is small there is none."""
-    if before is None or card.due < ENOUGH or before.due < ENOUGH:
-        return None
-    return 100 * (card.good / card.due - before.good / before.due)
-
-
-def _trends(subject: Subject, found: Sequence[Day]) -> Mapping[int, Sequence[float | None]]:
-    """Attainment of the last 14 days of every line; a day without due work is a gap."""
-    by_line: dict[int, dict[object, float]] = defaultdict(dict)
-    for one in found:
-        if one.good + one.bad:
-            by_line[one.key][one.day] = 100 * one.good / (one.good + one.bad)
-    last = max((one.day for one in found), default=subject.now.date())
-    days = [last - timedelta(days=back) for back in range(SPARK_DAYS - 1, -1, -1)]
-    return {key: [shares.get(day) for day in days] for key, shares in by_line.items()}
-
-
-NOTHING = Card(None, 0, 0, 0, 0, 0, "0", 0, 0, 0, 0, 0, 0, None)
-
-
-def _sorted(rows: Sequence[Row], sort: str) -> list[Row]:
-    """By a column, ascending or with a minus descending; what has no value comes last, and so does
-    a share of too little. Among equals, the dollars that wait decide, then the name."""
-    by = sort.removeprefix("-")
-    ordered = sorted(rows, key=lambda row: (-row.values["amount"], row.name))
-    known = [row for row in ordered if _is_known(row, by)]
-    rest = [row for row in ordered if not _is_known(row, by)]
-    return sorted(known, key=lambda row: row.values[by] or 0, reverse=sort.startswith("-")) + rest
-
-
-def _is_known(row: Row, by: str) -> bool:
-    return row.values[by] is not None and (by != "attainment" or row.values["due"] >= ENOUGH)

@@ -18,7 +18,8 @@ from apps.dashboard.flow.board import judged_cells
 from apps.dashboard.heat import Tone
 from apps.dashboard.questions import Question
 from apps.dashboard.scope import Scope
-from apps.dashboard.scorecard import Row, Scorecard
+from apps.dashboard.scorecard import Scorecard
+from apps.dashboard.scorecard_lines import Row
 from apps.dashboard.subjects import Subject
 from apps.dashboard.timeline import OUTCOMES, STATES, sla_look
 from apps.scorecards.messages import Message

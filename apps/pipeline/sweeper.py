@@ -14,6 +14,8 @@ from apps.scorecards import compaction
 from apps.scorecards import services as scorecards
 from apps.telemetry import journal
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
+from apps.triage.escalating import sweep_escalations
+from apps.triage.sweep import sweep_cases
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(compaction.compact_due, 1.0),
         Duty(services.sweep_due, 1.0),
         Duty(services.follow_rules, 2.0),
+        Duty(sweep_cases, 2.0),
+        Duty(sweep_escalations, 60.0),
         Duty(services.sweep_clocks, 1.0),
         Duty(redrive_quarantine, 2.0),
         Duty(advance_operations, 1.0),

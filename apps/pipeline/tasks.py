@@ -6,6 +6,8 @@ from apps.accounts.services import audit
 from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
+from apps.triage.escalating import sweep_escalations
+from apps.triage.sweep import sweep_cases
 
 
 @shared_task(name="pipeline.fold")
@@ -20,6 +22,7 @@ def sweep() -> None:
     """What time, a lost bell or a changed catalogue makes due."""
     services.fold_journal(gather=services.GATHER_SECONDS)
     services.sweep_due()
+    sweep_cases()
     services.follow_rules()
     services.sweep_clocks()
     redrive_quarantine()
@@ -30,6 +33,7 @@ def sweep() -> None:
 
 @shared_task(name="pipeline.maintain")
 def maintain() -> None:
-    """Partitions, retention, calendar horizon and the backlog's photograph."""
+    """Partitions, retention, calendar horizon, the backlog's photograph, causes that escalate."""
     services.maintain()
+    sweep_escalations()
     tally_sources()

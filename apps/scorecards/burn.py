@@ -15,7 +15,7 @@ import msgspec
 
 from apps.catalog import sla
 from apps.core.db import fetch_all
-from apps.scorecards.kept import Kept
+from apps.core.kept import Kept
 from apps.scorecards.objectives import Target, Targets, targets_at
 from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, ceil, floor
 

@@ -13,7 +13,7 @@ import msgspec
 
 from apps.core.db import fetch_all
 from apps.scorecards import histogram, queries
-from apps.scorecards.measures import written
+from apps.scorecards.measures import NETWORK, written
 from apps.scorecards.metrics import Clock
 from apps.scorecards.tallies import Cells
 
@@ -80,11 +80,13 @@ DAYS = """
 WITH place AS (
     SELECT * FROM unnest(%(facility_ids)s::integer[], %(zones)s::text[])
                   AS place (facility_id, zone)
+     UNION ALL
+    SELECT {network}, 'UTC'
 ), counted AS (
     SELECT workflow_id, facility_id, bucket, {good} AS good, {bad} AS bad
       FROM scorecards_rollup
      WHERE grain = 3 AND bucket >= %(since)s AND workflow_id = ANY(%(workflow_ids)s)
-       AND facility_id = ANY(%(facility_ids)s)
+       AND facility_id = ANY(%(rolled_up_ids)s)
      UNION ALL
     SELECT workflow_id, facility_id, bucket, {good}, {bad} FROM scorecards_quarterdelta
      WHERE workflow_id = ANY(%(workflow_ids)s)
@@ -101,14 +103,32 @@ SELECT key, (bucket AT TIME ZONE zone)::date AS day,
  WHERE (bucket AT TIME ZONE zone)::date BETWEEN %(first)s AND %(last)s
  GROUP BY 1, 2 HAVING sum(good) > 0 OR sum(bad) > 0
 """
-# The backlog by age, from the index transaction_open alone, which holds what is open.
+# The backlog by age. What is younger than a week is counted from the index transaction_open, which
+# holds nothing but what is open; whatever else stands in the backlog is older. Both are of one
+# state, as deltas are written in the transaction of the facts.
 AGES = """
-SELECT width_bucket(extract(epoch FROM now() - first_at), ARRAY[14400, 86400, 259200, 604800])
-           AS step,
-       count(*) AS number, COALESCE(sum(amount_minor), 0)::bigint AS amount
-  FROM telemetry_transaction
- WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND state < 5
- GROUP BY 1
+WITH recent AS (
+    SELECT width_bucket(extract(epoch FROM now() - first_at), ARRAY[14400, 86400, 259200]) AS step,
+           count(*) AS number, COALESCE(sum(amount_minor), 0)::bigint AS amount
+      FROM telemetry_transaction
+     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s) AND state < 5
+       AND first_at > now() - interval '7 days'
+     GROUP BY 1
+), standing AS (
+    SELECT workflow_id, facility_id, open, amount_open FROM scorecards_backlog
+     UNION ALL
+    SELECT workflow_id, facility_id, open, amount_open FROM scorecards_rollupdelta
+), everything AS (
+    SELECT COALESCE(sum(open), 0) AS number, COALESCE(sum(amount_open), 0) AS amount
+      FROM standing
+     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+)
+SELECT step, number, amount FROM recent
+ UNION ALL
+SELECT 4, (e.number - COALESCE(sum(r.number), 0))::bigint,
+       (e.amount - COALESCE(sum(r.amount), 0))::bigint
+  FROM everything AS e LEFT JOIN recent AS r ON true
+ GROUP BY e.number, e.amount
 """
 
 
@@ -180,12 +200,12 @@ class Age:
 def cards(cells: Cells, clock: Clock, key: LiteralString) -> Mapping[int | None, Card]:
     """A card for each workflow or facility, and under None that of all."""
     statement = _stated(CARDS, clock, key, "retried", "manual_touches")
-    return {one.key: one for one in fetch_all(statement, _params(cells), row=Card)}
+    return {one.key: one for one in fetch_all(statement, _params(cells, key), row=Card)}
 
 
 def prior(cells: Cells, clock: Clock, key: LiteralString) -> Mapping[int | None, Prior]:
     """What was judged in a window that is over."""
-    found = fetch_all(_stated(PRIOR, clock, key), _params(cells), row=Prior)
+    found = fetch_all(_stated(PRIOR, clock, key), _params(cells, key), row=Prior)
     return {one.key: one for one in found}
 
 
@@ -196,16 +216,16 @@ def days(
     columns = COLUMNS[clock]
     last = max((now.astimezone(ZoneInfo(zone)).date() for zone in cells.zones.values()),
                default=now.date())  # fmt: skip
-    params = cells.params | {
+    params = cells.params | _read_of(cells, key) | {
         "zones": list(cells.zones.values()), "first": last - timedelta(days=number - 1),
         "last": last, "since": now - timedelta(days=number + 1),
     }  # fmt: skip
-    statement = DAYS.format(key=key, good=columns["good"], bad=columns["bad"])
+    statement = DAYS.format(key=key, good=columns["good"], bad=columns["bad"], network=NETWORK)
     return fetch_all(statement, params, row=Day)
 
 
 def ages(cells: Cells) -> list[Age]:
-    """The backlog in five steps of age, youngest first; steps without any are missing."""
+    """The backlog in five steps of age, youngest first; young steps without any are missing."""
     return sorted(fetch_all(AGES, cells.params, row=Age), key=lambda one: one.step)
 
 
@@ -218,5 +238,12 @@ def _stated(
     return written(statement, names, key=key, **columns)
 
 
-def _params(cells: Cells) -> dict[str, Any]:
-    return queries.window_params(cells.zones, cells.workflow_ids, cells.window)
+def _params(cells: Cells, key: LiteralString) -> dict[str, Any]:
+    params = queries.window_params(cells.zones, cells.workflow_ids, cells.window)
+    return params | _read_of(cells, key)
+
+
+def _read_of(cells: Cells, key: LiteralString) -> dict[str, Any]:
+    """Whose rollups a line is made of: a workflow's may be the network's."""
+    ids = list(cells.zones)
+    return queries.together(ids) if key == BY_WORKFLOW else {"rolled_up_ids": ids}

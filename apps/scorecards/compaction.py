@@ -3,6 +3,9 @@
 Minutes and the backlog take up the deltas once a second. What they took waits, added up to
 quarter-hours, for the larger grains: a busy cell then moves a few times a minute in each of them,
 not every second. Readers add what waits at either step, so no figure is late.
+
+Beside the cells of a workflow stands one for the whole network, `measures.NETWORK`: whoever may see
+all of it reads one row where there would be one for each facility.
 """
 
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from typing import LiteralString
 from django.db import transaction
 
 from apps.core.db import execute, fetch_one, fetch_value
-from apps.scorecards.measures import BACKLOG, MEASURES, written
+from apps.scorecards.measures import BACKLOG, MEASURES, NETWORK, written
 
 # What every grain is written with: rows come as the sums of all measures, behind their key.
 INTO_ROLLUPS = written(
@@ -50,13 +53,19 @@ WITH taken AS (
     INSERT INTO scorecards_quarterdelta
     SELECT date_bin('15 minutes', bucket, 'epoch'), workflow_id, facility_id, {sums}
       FROM minutes GROUP BY 1, 2, 3
+), network AS (
+    SELECT bucket, workflow_id, {network} AS facility_id, {sums} FROM minutes GROUP BY 1, 2
 )
 {into_rollups}
-SELECT 1, minutes.* FROM minutes ORDER BY 2, 3, 4
+SELECT 1, minutes.* FROM minutes
+ UNION ALL
+SELECT 1, network.* FROM network
+ ORDER BY 2, 3, 4
 {added}
 """,
     MEASURES,
     move_backlog=MOVE_BACKLOG,
+    network=NETWORK,
     into_rollups=INTO_ROLLUPS,
     added=ADDED,
 )
@@ -64,6 +73,7 @@ SELECT 1, minutes.* FROM minutes ORDER BY 2, 3, 4
 # Quarter-hours reach every larger grain in one statement. A day is the facility's own: its bucket
 # is the instant of local midnight, which since 2012 is a quarter-hour of UTC in every time zone.
 # The other grains are blocks of UTC, those of hours and more added up from hours, which are fewer.
+# A day of the network is the same date everywhere, and begins where it does in UTC.
 COMPACT_BLOCKS = written(
     """
 WITH taken AS (
@@ -73,16 +83,25 @@ WITH taken AS (
      WHERE EXISTS (SELECT FROM taken)
 ), quarters AS (
     SELECT bucket, workflow_id, facility_id, {sums} FROM taken GROUP BY 1, 2, 3
+     UNION ALL
+    SELECT bucket, workflow_id, {network}, {sums} FROM taken GROUP BY 1, 2
 ), hours AS (
     SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id, {sums}
       FROM quarters GROUP BY 1, 2, 3
-), spread AS (
-    SELECT 3 AS grain, date_trunc('day', q.bucket AT TIME ZONE f.time_zone)
-               AT TIME ZONE f.time_zone AS cell, q.*
+), days AS (
+    SELECT date_trunc('day', q.bucket AT TIME ZONE f.time_zone) AS day, f.time_zone,
+           workflow_id, facility_id, {sums}
       FROM quarters AS q JOIN catalog_facility AS f ON f.id = q.facility_id
+     GROUP BY 1, 2, 3, 4
+), spread AS (
+    SELECT 3 AS grain, day AT TIME ZONE time_zone AS cell, workflow_id, facility_id, {measures}
+      FROM days
      UNION ALL
-    SELECT block.grain, date_bin(block.length, h.bucket, 'epoch'), h.*
-      FROM hours AS h
+    SELECT 3, day AT TIME ZONE 'UTC', workflow_id, {network}, {measures} FROM days
+     UNION ALL
+    SELECT block.grain, date_bin(block.length, bucket, 'epoch'), workflow_id, facility_id,
+           {measures}
+      FROM hours
      CROSS JOIN (VALUES (4, interval '4 hours'), (5, '1 day'), (6, '8 days'))
            AS block (grain, length)
 ), blocks AS (
@@ -98,6 +117,7 @@ SELECT * FROM blocks
 {added}
 """,
     MEASURES,
+    network=NETWORK,
     into_rollups=INTO_ROLLUPS,
     added=ADDED,
 )

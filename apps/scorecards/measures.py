@@ -19,6 +19,9 @@ MEASURES: list[LiteralString] = [
 # Too large for a bigint. The sums of all others are cast back to one, because numeric arithmetic
 # is several times slower.
 WIDE = {"latency_ms", "latency_histogram", "business_latency_ms", "business_latency_histogram"}
+# Where the place of a cell is the whole network: the sum of all facilities, whatever facilities
+# there are. No facility has this id.
+NETWORK: LiteralString = "0"
 # What stands open has no time: one row a cell.
 BACKLOG: list[LiteralString] = [
     *("open", "overdue", "business_overdue", "troubled", "amount_open", "amount_at_risk")

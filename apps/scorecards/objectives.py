@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from apps.catalog.snapshot import snapshot
 from apps.core.db import fetch_all
-from apps.scorecards.kept import Kept
+from apps.core.kept import Kept
 from apps.scorecards.windows import MINUTE, floor
 
 # The integration clock's; the business clock has its own target. A time of day is at most a day

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from apps.catalog.snapshot import snapshot
 from apps.core.db import fetch_all
-from apps.scorecards.kept import Kept
+from apps.core.kept import Kept
 
 PROMISES = """
 SELECT workflow_id, facility_id, clock, measure, threshold_seconds, objective, effective_from,

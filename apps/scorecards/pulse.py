@@ -24,7 +24,7 @@ REFRESH = """
 INSERT INTO scorecards_pulse (bucket, facility_id, events, started, settled)
 SELECT bucket, facility_id, sum(events), sum(started), sum(settled)
   FROM scorecards_rollup
- WHERE grain = 2 AND bucket >= %(since)s AND bucket < %(until)s
+ WHERE grain = 2 AND bucket >= %(since)s AND bucket < %(until)s AND facility_id <> 0
  GROUP BY 1, 2
     ON CONFLICT ON CONSTRAINT pulse_once DO UPDATE
    SET events = EXCLUDED.events, started = EXCLUDED.started, settled = EXCLUDED.settled

@@ -4,7 +4,7 @@ One statement adds the rows that make up the window (see `windows`), the deltas 
 has taken up yet, and the backlog, so every figure of an answer is of one state of the database.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString, Self
@@ -12,9 +12,10 @@ from uuid import UUID
 
 import msgspec
 
+from apps.accounts.access import covers_everything
 from apps.core.db import fetch_all, fetch_one
 from apps.scorecards import histogram
-from apps.scorecards.measures import BACKLOG, MEASURES, WIDE, written
+from apps.scorecards.measures import BACKLOG, MEASURES, NETWORK, WIDE, written
 from apps.scorecards.models import Rollup
 from apps.scorecards.windows import QUARTER_HOUR, Window, floor, pieces, snapped
 
@@ -29,7 +30,8 @@ COUNTS_SHOWN = [name for name in SHOWN if name not in WIDE]
 GLANCED = [*("events", "started", "met", "breached", "latencies", "latency_histogram")]
 
 # The rows of a window: a few ranges of the primary key, see `windows.pieces`, and what waits for
-# them: minutes for the deltas, everything larger for the quarter-hours too.
+# them: minutes for the deltas, everything larger for the quarter-hours too. What waits is of single
+# facilities; what is rolled up may be read of the whole network at once.
 COUNTED = """
 WITH counted AS (
     SELECT workflow_id, facility_id, {measures}
@@ -37,7 +39,7 @@ WITH counted AS (
            AS piece (grain, starts_at, ends_at)
       JOIN scorecards_rollup AS r ON r.grain = piece.grain
        AND r.bucket >= piece.starts_at AND r.bucket < piece.ends_at
-     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(facility_ids)s)
+     WHERE workflow_id = ANY(%(workflow_ids)s) AND facility_id = ANY(%(rolled_up_ids)s)
      UNION ALL
     SELECT workflow_id, facility_id, {measures}
       FROM scorecards_quarterdelta
@@ -395,7 +397,8 @@ def cells(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Wind
 
 def flow(*, zones: Mapping[int, str], workflow_ids: Sequence[int], window: Window) -> Flow:
     """What happened in a window, all these cells together, without any backlog."""
-    return fetch_one(FLOW_GLANCED + WHOLE, window_params(zones, workflow_ids, window), row=Flow)
+    params = window_params(zones, workflow_ids, window) | together(zones)
+    return fetch_one(FLOW_GLANCED + WHOLE, params, row=Flow)
 
 
 def _backlog(window: Window) -> LiteralString:
@@ -416,8 +419,16 @@ def window_params(
         "blocks_start": blocks[0].start if blocks else window.start,
         "blocks_end": blocks[-1].end if blocks else window.start,
         "facility_ids": list(zones),
+        "rolled_up_ids": list(zones),
         "workflow_ids": list(workflow_ids),
     }
+
+
+def together(facility_ids: Iterable[int]) -> dict[str, Any]:
+    """What to read of the rollups where no figure tells one facility from another: a row of the
+    network where that is all of them."""
+    ids = list(facility_ids)
+    return {"rolled_up_ids": [int(NETWORK)] if covers_everything(ids) else ids}
 
 
 def series(

@@ -224,7 +224,8 @@ def histogram_of(metric: Metric, cells: Cells) -> str:
     name: LiteralString = (
         "business_latency_histogram" if metric.clock == "business" else "latency_histogram"
     )
-    packed: str = fetch_value(written(HISTOGRAM, [name], histogram=name), _window(cells))
+    params = _window(cells) | queries.together(cells.zones)
+    packed: str = fetch_value(written(HISTOGRAM, [name], histogram=name), params)
     return packed
 
 

@@ -9,6 +9,7 @@ import msgspec
 from apps.core.db import fetch_all
 from apps.scorecards import histogram
 from apps.scorecards.models import Rollup
+from apps.scorecards.queries import together
 from apps.scorecards.windows import HOUR, MINUTE, QUARTER_HOUR, Window, ceil, floor
 
 # One grain of the rollups, with what waits for it, added up by time alone. Minutes take up the
@@ -20,8 +21,9 @@ WITH place AS MATERIALIZED (
     SELECT unnest(%(workflow_ids)s::integer[]) AS workflow_id
 ), counted AS (
     SELECT bucket, events, started, completed, met, breached, latencies, latency_histogram
-      FROM scorecards_rollup JOIN place USING (facility_id) JOIN line USING (workflow_id)
-     WHERE grain = %(grain)s AND bucket >= %(start)s AND bucket < %(end)s
+      FROM scorecards_rollup JOIN line USING (workflow_id)
+     WHERE grain = %(grain)s AND facility_id = ANY(%(rolled_up_ids)s)
+       AND bucket >= %(start)s AND bucket < %(end)s
      UNION ALL
     SELECT date_bin(%(step)s, bucket, 'epoch'), events, started, completed, met, breached,
            latencies, latency_histogram
@@ -88,7 +90,7 @@ def trend(
     params = {
         "grain": step.grain, "step": step.length, "start": start, "end": end,
         "facility_ids": list(zones), "workflow_ids": list(workflow_ids),
-    }  # fmt: skip
+    } | together(zones)  # fmt: skip
     found = {point.bucket: point for point in fetch_all(TREND, params, row=Point)}
     moments = [start + n * step.length for n in range((end - start) // step.length)]
     return [found.get(moment) or Point(bucket=moment) for moment in moments]

@@ -17,7 +17,7 @@ from django.utils.timezone import now
 
 from apps.core.db import execute, fetch_all, fetch_one, fetch_value
 from apps.scorecards.compaction import compact
-from apps.scorecards.measures import BACKLOG, MEASURES, written
+from apps.scorecards.measures import BACKLOG, MEASURES, NETWORK, written
 from apps.scorecards.parts import (
     BUSINESS_LATENCY_MS,
     IS_AT_RISK,
@@ -129,23 +129,31 @@ WITH hours AS MATERIALIZED (
     SELECT date_bin('1 hour', bucket, 'epoch') AS bucket, workflow_id, facility_id, {sums}
       FROM verified_fact WHERE bucket < %(end)s GROUP BY 1, 2, 3
 )
-SELECT fine.grain, date_bin(fine.length, bucket, 'epoch') AS cell, workflow_id, facility_id, {sums}
+SELECT fine.grain, date_bin(fine.length, bucket, 'epoch') AS cell, workflow_id,
+       COALESCE(facility_id, {network}), {sums}
   FROM verified_fact
  CROSS JOIN (VALUES (1, interval '1 minute'), (7, '15 minutes')) AS fine (grain, length)
  WHERE bucket >= %(minutes_from)s AND bucket < %(end)s
- GROUP BY 1, 2, 3, 4
+ GROUP BY GROUPING SETS ((fine.grain, cell, workflow_id, facility_id),
+                         (fine.grain, cell, workflow_id))
  UNION ALL
 SELECT 3, date_trunc('day', bucket AT TIME ZONE time_zone) AT TIME ZONE time_zone AS cell,
        workflow_id, facility_id, {sums}
   FROM verified_fact JOIN catalog_facility AS place ON place.id = facility_id
  GROUP BY 1, 2, 3, 4
  UNION ALL
-SELECT block.grain, date_bin(block.length, bucket, 'epoch') AS cell, workflow_id, facility_id,
-       {sums}
+SELECT 3, date_trunc('day', bucket AT TIME ZONE time_zone) AT TIME ZONE 'UTC' AS cell,
+       workflow_id, {network}, {sums}
+  FROM verified_fact JOIN catalog_facility AS place ON place.id = facility_id
+ GROUP BY 1, 2, 3
+ UNION ALL
+SELECT block.grain, date_bin(block.length, bucket, 'epoch') AS cell, workflow_id,
+       COALESCE(facility_id, {network}), {sums}
   FROM hours
  CROSS JOIN (VALUES (2, interval '1 hour'), (4, '4 hours'), (5, '1 day'), (6, '8 days'))
        AS block (grain, length)
- GROUP BY 1, 2, 3, 4
+ GROUP BY GROUPING SETS ((block.grain, cell, workflow_id, facility_id),
+                         (block.grain, cell, workflow_id))
 """
 
 COMPARE_CELLS = """
@@ -319,6 +327,7 @@ def _with(statement: LiteralString, names: Sequence[LiteralString]) -> LiteralSt
         differences=", ".join(f"COALESCE(e.{name}, 0) - COALESCE(a.{name}, 0)" for name in names),
         expected=", ".join(f"COALESCE(e.{name}, 0)" for name in names),
         actual=", ".join(f"COALESCE(a.{name}, 0)" for name in names),
+        network=NETWORK,
         is_open=IS_OPEN,
         is_overdue=IS_OVERDUE,
         is_business_overdue=IS_BUSINESS_OVERDUE,

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.access import api_user, facilities_for, needs
 from apps.catalog.snapshot import Snapshot, snapshot
+from apps.core.kept import Kept
 from apps.core.openapi import Parameter, operation
 from apps.core.problem import problem
 from apps.scorecards import queries
-from apps.scorecards.kept import Kept
 from apps.scorecards.parameters import (
     GRAINS,
     BadParameter,

@@ -3,17 +3,21 @@
 A case of a failed step keeps what its events say: first and last failure, how many, and the first
 event after them that ended it. Each is a sum, a minimum or a maximum, so any order and any grouping
 of events gives the same case; it is open while nothing ended it after it was last seen. A case of
-an overdue transaction is open exactly while the transaction is. What people did with a case is not
-touched here, except that a case whose trouble is over closes, and one whose trouble came back
-reopens.
+an overdue transaction is open exactly while the transaction is.
+
+What people did with a case never holds the fold up: leased, pending or verifying, it closes when
+its trouble is over. What a person closed comes back only when it failed later than `late_until`, a
+moment kept when they closed it: what failed before then was under way already. So that, too, is the
+same in any order of events.
 
 Runs after `telemetry.fold` in the same transaction, and reads its `fold_new` and `fold_changed`.
 Folds that touch one transaction take turns by its row, so they take turns by its cases, too. Cases
 are locked in the order of their ids, as everybody does who locks several.
 """
 
-from apps.core.db import FEW_ROWS, execute, runner
+from apps.core.db import FEW_ROWS, execute, fetcher, runner
 from apps.triage.policy import APPLY_TO_TOUCHED, OF_NEWBORN, VALUES, WRITTEN
+from apps.triage.returning import bring_back
 
 # What changes anything that the policy depends on empties `resolve_by`, and the last statement says
 # anew until when. The clocks follow an earlier beginning as long as nobody acted.
@@ -218,7 +222,11 @@ SELECT id, 'opened', '', 'open', '' FROM born
 )
 
 # Every case of a transaction that was touched: what is known of its business, what ended it, and
-# whether that opens or closes it. What a person closed stays closed here.
+# whether that opens or closes it.
+#
+# What a person resolved, or dismissed for this once, is `refuted` by what failed after their word
+# would have shown. It is then what telemetry says: open, or over by a success that came since. What
+# is overdue does not fail again.
 #
 # As in the fold: what is not an equality is not taken for one row, which would make joins loops.
 SETTLE = """
@@ -257,11 +265,20 @@ WITH mine AS MATERIALIZED (
            CASE WHEN f.succeeded <= COALESCE(f.ended, f.succeeded) THEN 'success_event'
                 WHEN f.ended IS NOT NULL THEN 'ended' ELSE 'source' END AS by_what
       FROM facts f
+), seen AS (
+    SELECT j.*, (status = 'resolved' AND resolved_by = 'user'
+                 OR status = 'dismissed' AND dismissal = 'this_case')
+                AND is_later AS refuted,
+           status NOT IN ('resolved', 'dismissed', 'merged') AS was_open,
+           status = 'resolved' AND resolved_by <> 'user' AS was_over
+      FROM (SELECT *, condition = 1 AND last_seen > COALESCE(late_until, 'infinity')
+                      AS is_later FROM judged) j
 ), moved AS (
-    SELECT j.*, NOT j.goes_on AND j.status NOT IN ('resolved', 'dismissed', 'merged') AS closes,
-           j.goes_on AND j.status = 'resolved' AND j.resolved_by <> 'user' AS reopens,
-           NOT j.goes_on AND j.status = 'resolved' AND j.resolved_by <> 'user' AS stays_over
-      FROM judged j
+    SELECT s.*, NOT goes_on AND (was_open OR refuted) AS closes,
+           goes_on AND (was_over OR refuted) AS reopens,
+           goes_on AND status = 'verifying' AND is_later AS fails_again,
+           NOT goes_on AND was_over AS stays_over
+      FROM seen s
 ), changed AS (
     UPDATE triage_case c
        SET facility_id = m.at_facility, payer = m.by_payer, amount_minor = m.amount,
@@ -281,28 +298,37 @@ WITH mine AS MATERIALIZED (
                    THEN NULL ELSE c.clock_from END,
                    c.clock_run, c.responded_at, c.paused_at, c.paused_seconds, c.escalation
              LIMIT 1),
-           status = CASE WHEN m.closes THEN 'resolved' WHEN m.reopens THEN 'open'
+           status = CASE WHEN m.closes THEN 'resolved' WHEN m.reopens OR m.fails_again THEN 'open'
                ELSE m.status END,
            substatus = CASE WHEN m.closes THEN '' WHEN m.reopens THEN 'regressed'
-               ELSE m.substatus END,
+               WHEN m.fails_again THEN 'unconfirmed' ELSE m.substatus END,
            regressions = m.regressions + m.reopens::integer,
-           version = m.version + (m.closes OR m.reopens)::integer,
+           version = m.version + (m.closes OR m.reopens OR m.fails_again)::integer,
+           leased_by_id = CASE WHEN NOT m.closes THEN m.leased_by_id END,
+           leased_until = CASE WHEN NOT m.closes THEN m.leased_until END,
+           verify_until = CASE WHEN NOT (m.closes OR m.fails_again) THEN m.verify_until END,
+           dismissal = CASE WHEN m.refuted THEN '' ELSE m.dismissal END,
            resolved_at = CASE WHEN m.closes THEN COALESCE(m.over_at, now())
                WHEN m.stays_over THEN COALESCE(m.over_at, m.resolved_at)
                WHEN NOT m.reopens THEN m.resolved_at END,
            resolved_by = CASE WHEN m.closes OR m.stays_over AND m.over_at IS NOT NULL THEN m.by_what
                WHEN m.reopens THEN '' ELSE m.resolved_by END
       FROM moved m
-     WHERE c.id = m.id AND (m.closes OR m.reopens OR m.stays_over AND m.over_at <> m.resolved_at
+     WHERE c.id = m.id AND (m.closes OR m.reopens OR m.fails_again
+           OR m.stays_over AND m.over_at <> m.resolved_at
            OR (m.at_facility, m.by_payer, m.amount, m.kind_of_amount, m.served_on, m.since_then,
                m.succeeded, m.ended)
               IS DISTINCT FROM (m.facility_id, m.payer, m.amount_minor, m.amount_kind,
                m.service_date, m.opened_at, m.succeeded_at, m.ended_at))
-    RETURNING c.id, m.closes, m.reopens, m.status AS before, c.status AS after, c.resolved_by
+    RETURNING c.id, CASE WHEN m.closes THEN 'resolved' WHEN m.reopens THEN 'regressed'
+              WHEN m.fails_again THEN 'unconfirmed' END AS what,
+              m.status AS before, c.status AS after, c.resolved_by, c.version
+), waits_no_more AS (
+    DELETE FROM triage_pend p USING changed c
+     WHERE p.case_id = c.id AND c.before = 'pending' AND c.after <> 'pending'
 )
-INSERT INTO triage_caseevent (case_id, kind, before, after, reason)
-SELECT id, CASE WHEN closes THEN 'resolved' ELSE 'regressed' END, before, after, resolved_by
-  FROM changed WHERE closes OR reopens
+INSERT INTO triage_caseevent (case_id, kind, before, after, reason, version)
+SELECT id, what, before, after, resolved_by, version FROM changed WHERE what IS NOT NULL
 """
 
 
@@ -315,6 +341,19 @@ DELETE FROM fold_new e USING triage_case c
 LOCK_CASES = """
 SELECT FROM triage_case
  WHERE transaction_id IN (SELECT id FROM fold_changed) ORDER BY id FOR UPDATE
+"""
+
+
+# What people wait for, seen in the events: any that is new, or an amount that was reached.
+HEARD_OF = """
+SELECT p.case_id, CASE WHEN p.until_reply AND t.events > p.events_seen THEN 'reply'
+                  ELSE 'amount' END
+  FROM triage_pend p
+  JOIN triage_case c ON c.id = p.case_id
+  JOIN telemetry_transaction t ON t.id = c.transaction_id
+ WHERE c.transaction_id IN (SELECT id FROM fold_changed)
+   AND (p.until_reply AND t.events > p.events_seen OR t.amount_minor >= p.until_amount_minor)
+ ORDER BY p.case_id
 """
 
 
@@ -333,3 +372,4 @@ def record_cases(touched: int) -> None:
     run(RECORD_OVERDUE)
     run(SETTLE)
     run(APPLY_TO_TOUCHED)
+    bring_back(fetcher(touched)(HEARD_OF))

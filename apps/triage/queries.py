@@ -1,11 +1,13 @@
 """Reads of cases."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
+from apps.accounts.models import User
 from apps.catalog.models import Playbook
-from apps.triage.models import Case
+from apps.triage.models import Case, SavedView
 
 
 def cases_of(transaction: UUID) -> QuerySet[Case]:
@@ -19,3 +21,10 @@ def cases_of(transaction: UUID) -> QuerySet[Case]:
     return found.select_related(*named).prefetch_related(
         Prefetch("kind__playbooks", words, to_attr="versions")
     )
+
+
+def saved_for(user: User, *, teams: Sequence[int], roles: Sequence[str]) -> QuerySet[SavedView]:
+    """The views of the queue that somebody keeps, and those shared with their teams and roles."""
+    shared = Q(scope="team", team__in=teams) | Q(scope="role", role__in=roles)
+    found = SavedView.objects.filter(Q(owner=user) | shared, deleted_at=None)
+    return found.select_related("owner", "team").order_by("position", "name")

@@ -1,8 +1,8 @@
 """Every page beside 90 days of history, what an unchanged one costs, and two hundred who watch.
 
 A page is asked for over HTTP on a kept connection, by somebody who may see everything, and before
-each question the figures count as changed: no answer is a kept one. What it takes includes the
-client's share, a fraction of a millisecond.
+each question events are folded that change some of the figures: no answer is a kept one. What it
+takes includes the client's share, a fraction of a millisecond.
 """
 
 import itertools
@@ -12,23 +12,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
+from django.db import connection
 
 from apps.catalog.models import Facility, Workflow
-from apps.scorecards.verification import REVISE
+from apps.pipeline import services
 from bench import history
 from bench.addresses import pages
 from bench.bench import Bench
 from bench.client import Answer, Connection
+from bench.corpus import Bodies
 from bench.instance import Running
+from bench.journal import fill, new_sender
 from bench.paired import paired, quantile
 from bench.people import cookie, leads, reader
 from bench.polling import Watch, run
 from bench.process import cpu_seconds
 from bench.reference.process import reference
 from bench.report import Figure
-from config import embedded
 
+# So many events come between two questions: ten times as many as come in a second of the history.
+EVENTS = 20
 PAGE_MS, UNCHANGED_MS, POLL_CPU_MS, LIST_RATIO = 50.0, 15.0, 3.0, 4.0
 WATCHERS, WATCHERS_MS = 200, 200.0
 WARM = 3
@@ -44,12 +47,16 @@ class Asked:
 
     product: Running
     door: Connection
-    database: psycopg.Connection
+    change: Callable[[], object]
     postgres: int
 
     def anew(self, path: str) -> float:
         """Seconds until the answer to a question that nobody asked of this state before."""
-        self.database.execute(REVISE)
+        self.change()
+        return self.now(path)
+
+    def now(self, path: str) -> float:
+        """Seconds until the answer to a question of the page, or of its part that asks again."""
         return self.timed(path, **PARTS.get(path, {})).seconds
 
     def timed(self, path: str, **headers: str) -> "Timed":
@@ -77,22 +84,31 @@ def measure(bench: Bench) -> Iterator[Figure]:
         addresses = list(pages())
         sees_all, cell = cookie(reader()), a_cell()
         cookies = [cookie(lead) for lead in leads(bench.scaled(WATCHERS, 20))]
-    with _asking(bench, database, sees_all) as asked:
-        yield from _every_page(bench, asked, addresses)
-        yield from _unchanged(bench, asked)
-        yield _beside_a_bare_list(bench, asked, database, cell)
-        yield _watched(bench, asked, cookies)
+        with _asking(bench, database, sees_all) as asked:
+            yield from _every_page(bench, asked, addresses)
+            yield from _unchanged(bench, asked)
+            yield _beside_a_bare_list(bench, asked, database, cell)
+            yield _watched(bench, asked, cookies)
 
 
 @contextmanager
 def _asking(bench: Bench, database: str, cookie: str) -> Iterator[Asked]:
-    url = embedded.postgres_url(bench.instance.place, database=database)
     with (
         bench.instance.running("web", database=database) as product,
-        psycopg.connect(url, autocommit=True) as connection,
         Connection(product.url, {"Cookie": cookie}) as door,
     ):
-        yield Asked(product, door, connection, bench.instance.pid("postgres"))
+        yield Asked(product, door, _living(bench), bench.instance.pid("postgres"))
+
+
+def _living(bench: Bench) -> Callable[[], object]:
+    """What lets some events come and be counted."""
+    bodies, sender = Bodies(bench.network, EVENTS, series=time.time_ns() & 0xFFF), new_sender()
+
+    def change() -> None:
+        fill(bodies, 1, sender)
+        services.fold_waiting()
+
+    return change
 
 
 def _every_page(bench: Bench, asked: Asked, addresses: list[tuple[str, str]]) -> Iterator[Figure]:
@@ -111,9 +127,13 @@ def _asked_anew(asked: Asked, path: str, count: int) -> tuple[list[float], float
     """How long each answer took, and the CPU of one: what a busy machine blurs least."""
     for _ in range(WARM):
         asked.anew(path)
-    before = asked.cpu()
-    times = [asked.anew(path) for _ in range(count)]
-    return times, (asked.cpu() - before) / count
+    times, used = [], 0.0
+    for _ in range(count):
+        asked.change()
+        used -= asked.cpu()
+        times.append(asked.now(path))
+        used += asked.cpu()
+    return times, used / count
 
 
 def _unchanged(bench: Bench, asked: Asked) -> Iterator[Figure]:
@@ -171,7 +191,7 @@ def _watched(bench: Bench, asked: Asked, cookies: list[str]) -> Figure:
     """Everybody has the board open, which asks each second, and each second something changes."""
     watch = Watch(url=asked.product.url, path=BOARD, cookies=cookies, every=1.0,
                   seconds=bench.scaled(30, 3))  # fmt: skip
-    with _changing(asked.database):
+    with _changing(asked.change):
         found = run(watch)
     told = ", ".join(f"{many} times {status}" for status, many in sorted(found.statuses.items()))
     note = f"p50 {found.p50 * 1e3:.1f} ms; {told}"
@@ -180,15 +200,16 @@ def _watched(bench: Bench, asked: Asked, cookies: list[str]) -> Figure:
 
 
 @contextmanager
-def _changing(database: psycopg.Connection) -> Iterator[None]:
+def _changing(change: Callable[[], object]) -> Iterator[None]:
     """The figures change once a second, as in a living network."""
     over = threading.Event()
 
-    def change() -> None:
+    def go_on() -> None:
         for _ in itertools.takewhile(lambda _: not over.wait(1.0), itertools.count()):
-            database.execute(REVISE)
+            change()
+        connection.close()
 
-    changer = threading.Thread(target=change)
+    changer = threading.Thread(target=go_on)
     changer.start()
     try:
         yield

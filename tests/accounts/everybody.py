@@ -31,6 +31,7 @@ from apps.catalog.models import (
 )
 from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
+from apps.triage.models import SavedView
 from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
@@ -43,6 +44,7 @@ CODES = {
 # Someone without a role, someone who is not signed in, and someone whose account was closed.
 EVERYBODY = [*CODES, "none", "anon", "gone"]
 NOWHERE = "01980000-0000-7000-8000-000000000000"
+VIEW_ELSEWHERE = "01980000-0000-7000-8000-000000000e1e"
 # The session of somebody who is none of them.
 ELSEWHERE = Session(session_key="e" * 32)
 
@@ -111,6 +113,9 @@ class Place:
             "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
             "telemetry:quarantine-table": ["csv"],
             "telemetry:sources-table": ["csv"],
+            "triage:filter": [{"own": "kind"}.get(what, f"of-{subject}")],
+            "triage:cases-table": ["csv"],
+            **{name: [VIEW_ELSEWHERE if what == "other" else NOWHERE] for name in VIEW_PAGES},
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
         }
@@ -157,6 +162,7 @@ OPERATED = {
     "dashboard:proposal-decide": "proposal", "dashboard:proposal-withdraw": "proposal",
 }  # fmt: skip
 PASSKEY_PAGES = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
+VIEW_PAGES = {"triage:view", "triage:view-delete", "triage:view-restore"}
 KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
 
 
@@ -176,6 +182,7 @@ def settle(network: Network) -> Place:
     Search.objects.create(
         token="elsewhere", user_id=owner.pk, at=moment, label="", found="", hits=0
     )
+    SavedView.objects.create(id=UUID(VIEW_ELSEWHERE), owner=owner, name="Theirs")
     everybody = people(network.facilities[NORTH])
     operated = {
         "own": operated_at(network, NORTH),

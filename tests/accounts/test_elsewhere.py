@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.core.kept import forget_everything
 from apps.pipeline.services import fold_journal, sweep_due
-from apps.scorecards.kept import forget_everything
 from apps.telemetry.models import Source
 from tests.accounts.everybody import CODES, Place, quarantined, settle
 from tests.accounts.test_matrix import EXPECTED

@@ -154,6 +154,29 @@ GET  telemetry:key-revoke          other 403 403 404 403 403 403 403 200 403 302
 POST telemetry:key-revoke          other 403 403 404 403 403 403 403 200 403 302  302
 GET  telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
 POST telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
+GET  triage:queue                  own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:counts                 own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:fresh                  own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:filter                 own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:filter                 other 404 404 404 404 404 403 404 403 403 302  302
+GET  triage:filter                 no   404 404 404 404 404 403 404 403 403  302  302
+GET  triage:find                   own  405 405 405 405 405 405 405 405 405  302  302
+POST triage:find                   own  302 302 302 302 302 403 302 403 403  302  302
+GET  triage:cases-table            own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:view-new               own  200 200 200 200 200 403 200 403 403  302  302
+POST triage:view-new               own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:view                   other 404 404 404 404 404 403 404 403 403 302 302
+POST triage:view                   other 404 404 404 404 404 403 404 403 403 302 302
+GET  triage:view                   no    404 404 404 404 404 403 404 403 403 302 302
+POST triage:view                   no    404 404 404 404 404 403 404 403 403 302 302
+GET  triage:view-delete            other 405 405 405 405 405 405 405 405 405 302 302
+POST triage:view-delete            other 404 404 404 404 404 403 404 403 403 302 302
+GET  triage:view-delete            no    405 405 405 405 405 405 405 405 405 302 302
+POST triage:view-delete            no    404 404 404 404 404 403 404 403 403 302 302
+GET  triage:view-restore           other 405 405 405 405 405 405 405 405 405 302 302
+POST triage:view-restore           other 404 404 404 404 404 403 404 403 403 302 302
+GET  triage:view-restore           no    405 405 405 405 405 405 405 405 405 302 302
+POST triage:view-restore           no    404 404 404 404 404 403 404 403 403 302 302
 GET  scorecards:scorecards         own  200 200 200 200 200 200 200 403 403  401  401
 GET  scorecards:scorecards         other 404 404 404 404 404 404 404 403 403 401  401
 GET  scorecards:scorecards         no   404 404 404 404 404 404 404 403 403  401  401
@@ -454,7 +477,9 @@ def test_a_token_may_what_its_user_may(place, who):
 
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_a_swap_gets_what_the_page_gets_and_never_the_form_to_sign_in(place, who):
-    rows = [row for row in EXPECTED if row[1].startswith("dashboard:") or row[1] in PAGES]
+    rows = [
+        row for row in EXPECTED if row[1].startswith(("dashboard:", "triage:")) or row[1] in PAGES
+    ]
     for row in rows:
         expected, is_known = EXPECTED[row][who], who not in ("anon", "gone")
         if expected == SIGN_IN and not is_known:

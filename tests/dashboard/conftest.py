@@ -9,7 +9,7 @@ from django.test import Client
 
 @pytest.fixture(autouse=True)
 def forget_answers() -> None:
-    from apps.scorecards.kept import forget_everything
+    from apps.core.kept import forget_everything
 
     forget_everything()
 

@@ -16,18 +16,19 @@ pytestmark = pytest.mark.slow
 
 FLOW, QUARANTINE, SOURCES, ADMIN = "/flow/", "/quarantine/", "/sources/", "/admin/"
 STATUS, BATCHES, CARDS = "/status/", "/batches/", "/scorecards/"
+CASES = "/exceptions/"
 PEOPLE, AUDIT, INTERFACES = "/people/", "/audit/", "/interfaces/"
 NAVIGATION = {
-    "revenue_cycle_analyst": [CARDS, FLOW, QUARANTINE, BATCHES, INTERFACES],
-    "rcm_supervisor": [FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
+    "revenue_cycle_analyst": [CASES, CARDS, FLOW, QUARANTINE, BATCHES, INTERFACES],
+    "rcm_supervisor": [CASES, FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
     "integration_engineer": [
-        FLOW, INTERFACES, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN,
+        FLOW, CASES, INTERFACES, CARDS, QUARANTINE, SOURCES, BATCHES, STATUS, ADMIN,
     ],
-    "integration_lead": [FLOW, CARDS, INTERFACES, QUARANTINE, BATCHES, STATUS, ADMIN],
-    "finance_approver": [FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
+    "integration_lead": [FLOW, CASES, CARDS, INTERFACES, QUARANTINE, BATCHES, STATUS, ADMIN],
+    "finance_approver": [CASES, FLOW, CARDS, QUARANTINE, BATCHES, INTERFACES],
     "executive": [CARDS, FLOW],
     "compliance_auditor": [
-        AUDIT, CARDS, INTERFACES, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN,
+        AUDIT, CASES, CARDS, INTERFACES, FLOW, QUARANTINE, BATCHES, STATUS, PEOPLE, ADMIN,
     ],
     "administrator": [PEOPLE, AUDIT, ADMIN, SOURCES, INTERFACES, STATUS],
 }  # fmt: skip

@@ -12,9 +12,9 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from apps.core.kept import forget_everything
 from apps.pipeline import services
 from apps.scorecards import cards, compaction
-from apps.scorecards.kept import forget_everything
 from apps.scorecards.metrics import Clock
 from apps.scorecards.tallies import Cells
 from apps.scorecards.windows import NAMED, named_window

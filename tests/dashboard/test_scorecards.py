@@ -12,7 +12,8 @@ from apps.catalog.models import SlaTarget
 from apps.catalog.snapshot import forget_snapshot
 from apps.core.db import execute
 from apps.dashboard import wording
-from apps.dashboard.scorecard import _fills, _sorted
+from apps.dashboard.scorecard import _fills
+from apps.dashboard.scorecard_lines import _sorted
 from tests.dashboard.cast import SOUTH, ago, done, stuck
 from tests.dashboard.conftest import signed_in
 
@@ -167,8 +168,9 @@ def test_the_table_sorts_by_any_column_either_way(as_ivo, happened, sort, first)
 
 def test_a_line_leads_to_the_scorecard_of_its_cell(as_bea, happened):
     happened(*done("a"))
-    assert card(as_bea, FLOW).rows[0].address == "/flow/flow_1/NORTH/?window=28d"
-    assert card(as_bea, ALL).rows[0].address == "/scorecards/flow_1/?window=28d"
+    leads_to = '<th scope="row"><a href="{}">'.format
+    assert leads_to("/flow/flow_1/NORTH/?window=28d") in card(as_bea, FLOW).rows[0].markup
+    assert leads_to("/scorecards/flow_1/?window=28d") in card(as_bea, ALL).rows[0].markup
 
 
 def test_the_cell_is_a_scorecard_with_its_transactions(as_bea, happened):

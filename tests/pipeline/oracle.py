@@ -133,18 +133,26 @@ def _verdict(due, stopped, excused_at, now) -> int:
     return BREACHED if now >= due else PENDING
 
 
+DAY = 3
+
+
 def position(milliseconds: int) -> int:
     return min(159, math.floor(math.log(max(1, milliseconds)) / 0.17))
 
 
 def cells(judged: Iterable[Judged], events: Iterable[CanonicalEvent], rules: Rules) -> dict:
-    """Rollup cells {(grain, bucket, workflow, facility): {measure: value}}, zeros left out."""
+    """Rollup cells {(grain, bucket, workflow, facility): {measure: value}}, zeros left out; those
+    of the whole network, whose day is a date, have the facility 0."""
     found: dict[tuple, dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def count(at: datetime, workflow: int, facility: int, **measures: int) -> None:
-        for grain, bucket in buckets(at, rules.zone[facility]):
+        zone = rules.zone[facility]
+        date = at.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+        for grain, bucket in buckets(at, zone):
+            of_network = date.replace(tzinfo=UTC) if grain == DAY else bucket
             for name, value in measures.items():
                 found[grain, bucket, workflow, facility][name] += value
+                found[grain, of_network, workflow, 0][name] += value
 
     for e in events:
         count(moment(e), e.workflow_id, e.facility_id, events=1, retried=e.outcome == RETRY,
@@ -192,7 +200,7 @@ def buckets(at: datetime, zone: str) -> list[tuple[int, datetime]]:
     return [
         (1, at.replace(second=0, microsecond=0)),
         (2, at.replace(minute=0, second=0, microsecond=0)),
-        (3, local.astimezone(UTC)),
+        (DAY, local.astimezone(UTC)),
         *((grain, at - (at - EPOCH) % length) for grain, length in blocks.items()),
     ]
 

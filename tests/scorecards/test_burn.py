@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from apps.catalog import sla
+from apps.core.kept import forget_everything
 from apps.pipeline import services
 from apps.scorecards import burn
 from apps.scorecards.burn import Burn, Counts, Level
-from apps.scorecards.kept import forget_everything
 from apps.scorecards.objectives import Target, targets_at
 from apps.telemetry.models import Transaction
 from tests.dashboard.cast import SOUTH, ago, done, fold, stuck

@@ -67,7 +67,7 @@ def test_five_seconds_later_every_larger_grain_has_them():
     last(minutes=1, blocks=5)
     compaction.compact_due()
     assert not compaction.deltas_wait()
-    # A facility that is not in the catalogue has no local day.
+    # A facility that is not in the catalogue has no local day, and adds to none of the network.
     assert grains() == set(Rollup.Grain) - {Rollup.Grain.DAY}
     assert set(Rollup.objects.values_list("events", flat=True)) == {5}
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from django.utils import timezone
 
+from apps.catalog.snapshot import snapshot
 from apps.scorecards import queries
 from apps.scorecards.ages import ages
 from apps.scorecards.models import BacklogSnapshot, Pulse
@@ -107,6 +108,7 @@ def test_the_same_window_a_week_before_is_one_statement_and_a_recount(network, h
     now = timezone.now()
     window = named_window("7d", end=floor(now - 7 * DAYS, HOUR), now=now)
     zones = {place.pk: place.time_zone for place in network.facilities}
+    snapshot()
     with budget(1):
         found = queries.flow(
             zones=zones, workflow_ids=[line.pk for line in network.workflows], window=window

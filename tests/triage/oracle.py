@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.telemetry.canonical import CanonicalEvent
@@ -84,6 +84,33 @@ def _ends(event: CanonicalEvent, rank: int, rules: Rules) -> bool:
 
 def _error(event: CanonicalEvent) -> tuple[str, str, str]:
     return tuple((event.error or ("", "", ""))[:3])
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a person made of a case last: closed it, until it fails later than some moment, or not
+    for any failure; or set it to be confirmed, which closes nothing."""
+
+    at: datetime
+    late_until: datetime
+    closes: bool = True
+    for_any_failure: bool = False
+
+
+def after(facts: dict[Key, Facts], words: Mapping[Key, Word]) -> dict[Key, Facts]:
+    """The cases as they must stand once people had their say. Their word outlasts whatever failed
+    before it could show; a later failure makes it worth nothing, healed since or not."""
+    said = {key: _as_said(key, one, words.get(key)) for key, one in facts.items()}
+    return {key: one for key, one in said.items() if key[1] == 1 or one.is_open}
+
+
+def _as_said(key: Key, facts: Facts, word: Word | None) -> Facts:
+    if word is None or not word.closes:
+        return facts
+    refuted = key[1] == 1 and facts.last_seen > word.late_until
+    if refuted and not word.for_any_failure:
+        return facts
+    return replace(facts, is_open=False, closed_at=word.at)
 
 
 def stored() -> dict[Key, Facts]:

@@ -3,13 +3,17 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from django.db import connections
-from django.utils.timezone import now
 
 from apps.pipeline import services
-from apps.triage.models import Case, CaseEvent, Group
+from apps.triage import services as triage
+from apps.triage.models import Case, CaseEvent, Group, Pace, Pend
+from apps.triage.services import acting
+from tests.dashboard.cast import make_person
 from tests.pipeline.network import START, event, post
 from tests.triage import oracle
 from tests.triage.test_properties import expect_the_oracle
@@ -129,14 +133,6 @@ def test_trouble_that_comes_back_reopens_its_case(network):
         None,
     )
     assert story(case) == ["opened", "resolved", "regressed"]
-
-
-def test_what_a_person_resolved_is_not_reopened_behind_their_back(network):
-    fold(network, failed(1))
-    Case.objects.update(status="resolved", resolved_by="user", resolved_at=now())
-    fold(network, failed(2))
-    case = Case.objects.get()
-    assert (case.status, case.resolved_by, case.occurrences) == ("resolved", "user", 2)
 
 
 def test_a_cancelled_transaction_has_no_open_case(network):
@@ -271,3 +267,193 @@ def test_workers_that_fold_at_once_leave_the_cases_of_the_sorted_events(network,
     services.sweep_due()
     services.sweep_silent()
     expect_the_oracle(network, events)
+
+
+# -- what people did, and what telemetry says then -------------------------------------------------
+
+FIXED = START + timedelta(hours=1)
+
+
+@pytest.fixture
+def ana(network):
+    return make_person("ana", "revenue_cycle_analyst", network.facilities[0])
+
+
+@pytest.fixture
+def at_the_fix(monkeypatch):
+    """The moment at which people act."""
+    monkeypatch.setattr(acting, "now", lambda: FIXED)
+
+
+def form(ana):
+    return {"by": ana, "version": None, "op_id": None}
+
+
+def resolved(ana, resolution=triage.Resolution.BY_HAND):
+    case = Case.objects.get()
+    return triage.resolve(case.pk, resolution=resolution, comment="done", **form(ana))
+
+
+def stands():
+    case = Case.objects.get()
+    return case.status, case.substatus, case.resolved_by
+
+
+@pytest.mark.parametrize("act", ["take", "pend", "verify", "replaying"])
+def test_neither_lease_nor_pend_nor_verification_holds_up_what_telemetry_shows(
+    network, ana, at_the_fix, act
+):
+    fold(network, fine(0, rank=1), failed(1))
+    case = Case.objects.get()
+    if act == "take":
+        triage.take(case.pk, **form(ana))
+    elif act == "pend":
+        wait = triage.Wait(triage.Waits.LATER, until=FIXED + timedelta(days=1))
+        triage.pend(case.pk, wait=wait, reason="tomorrow", **form(ana))
+    elif act == "verify":
+        resolved(ana, triage.Resolution.MAPPED)
+    else:
+        Case.objects.update(status="replaying", substatus="")
+    fold(network, failed(2))
+    assert Case.objects.get().occurrences == 2
+    fold(network, fine(90))
+    case.refresh_from_db()
+    assert stands() == ("resolved", "", "success_event")
+    assert (case.leased_by, case.verify_until, Pend.objects.count()) == (None, None, 0)
+
+
+def test_what_was_under_way_when_a_person_resolved_it_is_late_evidence(network, ana, at_the_fix):
+    fold(network, failed(1))
+    resolved(ana)
+    fold(network, failed(64))
+    assert stands() == ("resolved", "", "user")
+    assert Case.objects.get().occurrences == 2
+
+
+def test_what_fails_after_a_persons_word_comes_back_to_whom_it_belonged(network, ana, at_the_fix):
+    fold(network, failed(1))
+    triage.take(Case.objects.get().pk, **form(ana))
+    resolved(ana)
+    fold(network, failed(66))
+    case = Case.objects.get()
+    assert (case.status, case.substatus, case.regressions) == ("open", "regressed", 1)
+    assert (case.assignee, case.resolved_at, case.fixed_at) == (ana, None, FIXED)
+    assert story(case) == ["opened", "taken", "resolved", "regressed"]
+
+
+def test_the_grace_is_as_long_as_the_slowest_of_a_hundred_takes(network, ana, at_the_fix):
+    Pace.objects.create(workflow=network.workflows[0], p99_seconds=1800)
+    fold(network, failed(1))
+    resolved(ana)
+    fold(network, failed(89))
+    assert stands()[0] == "resolved"
+    fold(network, failed(91))
+    assert stands()[0] == "open"
+
+
+def test_a_word_that_failures_refute_does_not_count_whatever_comes_first(network, ana, at_the_fix):
+    """The success that heals the refuting failure arrives before it."""
+    fold(network, failed(1))
+    resolved(ana)
+    fold(network, fine(120))
+    assert stands() == ("resolved", "", "user")
+    fold(network, failed(90))
+    case = Case.objects.get()
+    assert stands() == ("resolved", "", "success_event")
+    assert case.resolved_at == START + 120 * MINUTE
+
+
+def test_what_still_fails_while_it_is_verified_is_not_confirmed(network, ana, at_the_fix):
+    fold(network, fine(0, rank=1), failed(1))
+    resolved(ana, triage.Resolution.MAPPED)
+    fold(network, failed(62))
+    assert stands() == ("verifying", "", "")
+    fold(network, failed(70))
+    assert stands() == ("open", "unconfirmed", "")
+    assert story(Case.objects.get())[-1] == "unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [("this_case", "open"), ("until_escalating", "dismissed"), ("forever", "dismissed")],
+)
+def test_what_was_dismissed_stays_so_as_far_as_was_said(network, ana, at_the_fix, scope, expected):
+    fold(network, failed(1))
+    Case.objects.update(
+        status="dismissed", dismissal=scope, resolved_at=FIXED, late_until=FIXED + 5 * MINUTE
+    )
+    fold(network, failed(64))
+    assert stands()[0] == "dismissed"
+    fold(network, failed(66))
+    case = Case.objects.get()
+    assert (case.status, case.occurrences) == (expected, 3)
+    assert case.dismissal == ("" if expected == "open" else scope)
+
+
+@pytest.mark.parametrize(
+    ("waits", "said", "comes_back"),
+    [
+        ({"until_reply": True}, {"rank": 1, "outcome": "retry"}, "reply"),
+        ({"until_amount_minor": 500}, {"rank": 1, "amount": 500}, "amount"),
+        ({"until_amount_minor": 500}, {"rank": 1, "amount": 499}, None),
+        ({}, {"rank": 1, "amount": 500}, None),
+    ],
+)
+def test_a_pending_case_comes_back_when_what_it_waits_for_is_heard(
+    network, ana, at_the_fix, waits, said, comes_back
+):
+    fold(network, fine(0, rank=1), failed(1))
+    wait = triage.Wait(triage.Waits.PAYER, until=FIXED + timedelta(days=1), **waits)
+    triage.pend(Case.objects.get().pk, wait=wait, reason="asked them", **form(ana))
+    fold(network, {"at": START + 70 * MINUTE, **said})
+    case = Case.objects.get()
+    assert (case.status == "open") == bool(comes_back)
+    assert Pend.objects.exists() == (not comes_back)
+    if comes_back:
+        assert (case.substatus, case.assignee) == ("returned", ana)
+        assert CaseEvent.objects.filter(case=case).last().reason == comes_back
+
+
+def test_of_two_who_resolve_at_once_one_is_told_that_the_other_was_faster(network, ana):
+    bob = make_person("bob", "revenue_cycle_analyst", network.facilities[0])
+    fold(network, failed(1))
+    case = Case.objects.get()
+    together = Barrier(2)
+
+    def work(who):
+        try:
+            together.wait()
+            triage.resolve(
+                case.pk, resolution=triage.Resolution.BY_HAND, comment="done", by=who,
+                version=case.version, op_id=uuid4(),
+            )  # fmt: skip
+        except triage.Conflict as conflict:
+            return conflict.event.actor
+        finally:
+            connections.close_all()
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(work, [ana, bob]))
+    assert sorted(one is None for one in told) == [False, True]
+    [winner] = filter(None, told)
+    assert told[[ana, bob].index(winner)] is None
+    assert story(case) == ["opened", "resolved"]
+
+
+def test_people_who_press_next_at_once_get_different_cases(network):
+    people = [
+        make_person(f"p{n}", "revenue_cycle_analyst", network.facilities[0]) for n in range(4)
+    ]
+    fold(network, *({**failed(1), "subject": f"s-{n}"} for n in range(4)))
+    together = Barrier(4)
+
+    def work(who):
+        try:
+            together.wait()
+            return triage.next_best(by=who, op_id=uuid4()).pk
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(work, people))) == 4

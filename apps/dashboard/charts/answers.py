@@ -7,9 +7,9 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 
 from apps.core.htmx import etag_of, render_page, unless_unchanged, wants_partial
+from apps.core.kept import Kept
 from apps.dashboard.charts.chart import Chart
 from apps.dashboard.charts.figures import plain
-from apps.scorecards.kept import Kept
 
 # Figures as they were last asked for, about ten kilobytes each, by what is drawn: readers of the
 # same facilities share them, and so do both colour schemes.

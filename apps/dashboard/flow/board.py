@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from apps.catalog.snapshot import Facility, Workflow
 from apps.core.htmx import etag_of
+from apps.core.kept import Kept
 from apps.dashboard import figures, wording
 from apps.dashboard.board import DEFAULT_WINDOW, WINDOWS, Selection, is_stale
 from apps.dashboard.flow.budgets import burns_of
@@ -31,7 +32,6 @@ from apps.dashboard.heat import (
 from apps.dashboard.scope import Scope, columns
 from apps.dashboard.tiles import Tile
 from apps.scorecards import queries
-from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import objectives_at
 from apps.scorecards.queries import Glance, Scorecards, State
 from apps.scorecards.windows import HOUR, MINUTE, floor, named_window

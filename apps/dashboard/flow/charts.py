@@ -12,6 +12,7 @@ import msgspec
 from django.urls import reverse
 
 from apps.core.htmx import etag_of
+from apps.core.kept import Kept
 from apps.dashboard import figures, wording
 from apps.dashboard.board import Selection
 from apps.dashboard.charts import Chart, Column, Key
@@ -22,7 +23,6 @@ from apps.dashboard.flow.compare import past
 from apps.dashboard.scope import Scope
 from apps.scorecards import queries
 from apps.scorecards.ages import ages
-from apps.scorecards.kept import Kept
 from apps.scorecards.objectives import Targets, targets_at
 from apps.scorecards.queries import Scorecards, State
 from apps.scorecards.trends import STEPS, Point, Step, trend

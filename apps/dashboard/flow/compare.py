@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.core.kept import Kept
 from apps.dashboard.board import Selection
 from apps.dashboard.scope import Scope
 from apps.scorecards import queries
-from apps.scorecards.kept import Kept
 from apps.scorecards.pulse import Beat, beats
 from apps.scorecards.queries import Flow
 from apps.scorecards.trends import STEPS, Step

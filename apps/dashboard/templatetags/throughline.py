@@ -11,14 +11,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.models import User
+from apps.accounts.people import role_names
 from apps.catalog.models import ChangeProposal, Playbook, SlaTarget
 from apps.core.markup import markup
-from apps.dashboard import figures, glyphs, wording
+from apps.dashboard import figures, glyphs, icons, wording
 from apps.dashboard.charts import Chart
 from apps.dashboard.icons import icon
 from apps.dashboard.looks import Look, Severity, look_of
 from apps.dashboard.navigation import Link, navigation
-from apps.dashboard.people import role_names
 from apps.dashboard.scope import scope_of, sites_of
 from apps.dashboard.strip import strip_of
 
@@ -35,9 +35,7 @@ register.simple_tag(glyphs.stacked)
 @register.simple_tag
 def status(what: Look | str, word: str = "", *, pill: bool = False) -> SafeString:
     """Icon and word of a status, given by itself or by name; `word` says more than it does."""
-    look = look_of(what)
-    css = f"pill {look.css}" if pill else look.css
-    return markup('<span class="st {}">{}{}</span>', css, icon(look.icon), word or look.word)
+    return icons.status(look_of(what), word, pill=pill)
 
 
 @register.simple_tag

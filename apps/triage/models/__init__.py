@@ -1,17 +1,21 @@
 """Cases, the causes they share, and what people do with them."""
 
+from apps.triage.models.acts import Look, Mention, Pace, Pend, Skip, Ticket
 from apps.triage.models.cases import (
     CLOSED,
     IS_OPEN,
     Case,
     CaseEvent,
     Condition,
+    Dismissal,
     Group,
     ResolvedBy,
     Status,
+    Substatus,
 )
 from apps.triage.models.clocks import ClockMark
 from apps.triage.models.policy import PolicyRound, Turn
+from apps.triage.models.views import SavedView
 
 __all__ = [
     "CLOSED",
@@ -20,9 +24,18 @@ __all__ = [
     "CaseEvent",
     "ClockMark",
     "Condition",
+    "Dismissal",
     "Group",
+    "Look",
+    "Mention",
+    "Pace",
+    "Pend",
     "PolicyRound",
     "ResolvedBy",
+    "SavedView",
+    "Skip",
     "Status",
+    "Substatus",
+    "Ticket",
     "Turn",
 ]

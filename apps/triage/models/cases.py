@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from apps.catalog.models import ErrorClass, MoneyDeadline, Playbook, Severity
@@ -25,12 +25,39 @@ CLOSED = (Status.RESOLVED, Status.DISMISSED, Status.MERGED)
 IS_OPEN = ~Q(status__in=CLOSED)
 
 
+# What the queue filters, counts, groups and sorts by: kept in its index.
+QUEUE_READS = [
+    "severity", "kind", "error_class", "workflow", "stage", "interface", "payer", "status",
+    "substatus", "team", "assignee", "amount_minor", "money_due_at", "money_due_kind", "resolve_by",
+    "opened_at", "group",
+]  # fmt: skip
+
+
 class Condition(models.IntegerChoices):
     """What a case is about."""
 
     FAILED = 1, "Failed at a step"
     OVERDUE = 2, "Overdue: integration"
     BUSINESS_OVERDUE = 3, "Overdue: business"
+
+
+class Substatus(models.TextChoices):
+    """What an open case is open for."""
+
+    NEW = "new", "New"
+    ONGOING = "ongoing", "Open"
+    ESCALATING = "escalating", "Escalating"
+    REGRESSED = "regressed", "Came back"
+    RETURNED = "returned", "Back from waiting"
+    UNCONFIRMED = "unconfirmed", "Fix not confirmed"
+
+
+class Dismissal(models.TextChoices):
+    """For how long nobody wants to see a case again."""
+
+    THIS_CASE = "this_case", "Until it fails again"
+    UNTIL_ESCALATING = "until_escalating", "Until its cause escalates"
+    FOREVER = "forever", "For good, looked at again after 90 days"
 
 
 class ResolvedBy(models.TextChoices):
@@ -48,8 +75,10 @@ class Group(models.Model):
     # A digest of the mechanism and of all below: whoever meets the cause first writes the same row.
     id = models.UUIDField(primary_key=True)
     mechanism = models.PositiveSmallIntegerField()
-    workflow = models.ForeignKey("catalog.Workflow", models.DO_NOTHING, related_name="+")
-    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, related_name="+")
+    workflow = models.ForeignKey(
+        "catalog.Workflow", models.DO_NOTHING, db_index=False, related_name="+"
+    )
+    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, db_index=False, related_name="+")
     condition = models.PositiveSmallIntegerField(choices=Condition)
     error_class = models.CharField(max_length=20, choices=ErrorClass)
     error_standard = models.TextField()
@@ -67,19 +96,23 @@ class Case(models.Model):
     condition = models.PositiveSmallIntegerField(choices=Condition)
     transaction_id = models.UUIDField()
     # The step that failed; of an overdue one, the step that it waits for.
-    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, related_name="+")
+    stage = models.ForeignKey("catalog.Stage", models.DO_NOTHING, db_index=False, related_name="+")
     rank = models.PositiveSmallIntegerField()
     error_class = models.CharField(max_length=20, choices=ErrorClass)
-    workflow = models.ForeignKey("catalog.Workflow", models.DO_NOTHING, related_name="+")
-    facility = models.ForeignKey("catalog.Facility", models.DO_NOTHING, related_name="+")
+    workflow = models.ForeignKey(
+        "catalog.Workflow", models.DO_NOTHING, db_index=False, related_name="+"
+    )
+    facility = models.ForeignKey(
+        "catalog.Facility", models.DO_NOTHING, db_index=False, related_name="+"
+    )
     interface = models.ForeignKey(
-        "catalog.Interface", models.DO_NOTHING, null=True, related_name="+"
+        "catalog.Interface", models.DO_NOTHING, null=True, db_index=False, related_name="+"
     )
     # Empty: nobody has said yet what this code means.
     kind = models.ForeignKey(
-        "catalog.ExceptionKind", models.DO_NOTHING, null=True, related_name="+"
+        "catalog.ExceptionKind", models.DO_NOTHING, null=True, db_index=False, related_name="+"
     )
-    group = models.ForeignKey(Group, models.PROTECT, related_name="cases")
+    group = models.ForeignKey(Group, models.PROTECT, db_index=False, related_name="cases")
     payer = models.TextField(null=True)  # noqa: DJ001  NULL is "not said"
     amount_minor = models.BigIntegerField(null=True)
     amount_kind = models.PositiveSmallIntegerField(null=True)
@@ -150,11 +183,17 @@ class Case(models.Model):
     # The keyed token of the account it is about: cases of one account have one owner.
     account = models.UUIDField(null=True)
     transfers = models.PositiveSmallIntegerField(db_default=0)
+    # How far up it was told: by time, up to 2; at 3 somebody called a lead.
     escalation = models.PositiveSmallIntegerField(db_default=0)
     # Why it is thought to be over, and until when telemetry has to show it.
     resolution = models.CharField(max_length=20, blank=True, db_default="")
     fixed_at = models.DateTimeField(null=True)
     verify_until = models.DateTimeField(null=True)
+    # What failed up to then is an echo of what a person closed; what fails later brings it back.
+    late_until = models.DateTimeField(null=True)
+    dismissal = models.CharField(max_length=16, choices=Dismissal, blank=True, db_default="")
+    # What was dismissed for good is looked at again.
+    review_at = models.DateTimeField(null=True)
     merged_into = models.ForeignKey(
         "self", models.PROTECT, null=True, db_index=False, related_name="merged"
     )
@@ -178,16 +217,60 @@ class Case(models.Model):
             models.CheckConstraint(
                 condition=Q(last_seen__gte=F("opened_at")), name="case_seen_after_opened"
             ),
+            models.CheckConstraint(
+                condition=Q(status=Status.MERGED, merged_into__isnull=False)
+                | ~Q(status=Status.MERGED) & Q(merged_into__isnull=True),
+                name="case_merged_into_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(leased_by__isnull=True, leased_until__isnull=True)
+                | Q(leased_by__isnull=False, leased_until__isnull=False, status=Status.IN_PROGRESS),
+                name="case_leased_while_in_progress",
+            ),
         ]
         indexes = [
             # Reader: the fold, all cases of a transaction; the transaction's page.
             models.Index(fields=["transaction_id"], name="case_transaction"),
+            # Reader: whose leases ran out, and how many cases somebody holds.
+            models.Index(
+                fields=["leased_by"], condition=Q(leased_by__isnull=False), name="case_leased"
+            ),
+            # Readers: what was not confirmed in time; what was merged into a case; what comes back
+            # when its cause escalates; what is due for another look.
+            models.Index(
+                fields=["verify_until"], condition=Q(status=Status.VERIFYING), name="case_verifying"
+            ),
+            models.Index(
+                fields=["merged_into"], condition=Q(merged_into__isnull=False), name="case_merged"
+            ),
+            models.Index(
+                fields=["group"],
+                condition=Q(dismissal=Dismissal.UNTIL_ESCALATING),
+                name="case_watched",
+            ),
+            models.Index(
+                fields=["review_at"], condition=Q(review_at__isnull=False), name="case_review"
+            ),
+            # Reader: the queue, whose first page is the beginning of each facility's range, and
+            # whose filters, counts and groups are read from here without the table.
+            models.Index(
+                fields=["facility", "-score", "-id"],
+                name="case_queue",
+                condition=IS_OPEN,
+                include=QUEUE_READS,
+            ),
             # Reader: the sweep, what is due to be looked at.
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="case_wakes"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_condition_display()} {self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether telemetry shows that the trouble ended, whatever people made of it."""
+        by_itself = self.status == Status.RESOLVED and self.resolved_by != ResolvedBy.USER
+        return by_itself or bool(self.succeeded_at or self.ended_at)
 
     @property
     def is_open(self) -> bool:
@@ -199,14 +282,33 @@ class CaseEvent(models.Model):
     """One thing that happened to a case, kept for good."""
 
     class Kind(models.TextChoices):
-        OPENED = "opened", "Opened"
-        RESOLVED = "resolved", "Resolved"
-        REGRESSED = "regressed", "Came back"
-        WARNED = "warned", "Time runs out"
-        BREACHED = "breached", "Out of time"
-        ESCALATED = "escalated", "Escalated"
-        ROUTED = "routed", "Moved by a rule"
-        ASSIGNED = "assigned", "Assigned"
+        """The sentence of a history, after the name of who did it."""
+
+        OPENED = "opened", "opened it"
+        RESOLVED = "resolved", "resolved it"
+        REGRESSED = "regressed", "saw it come back"
+        TAKEN = "taken", "took it"
+        RELEASED = "released", "gave it back"
+        LAPSED = "lapsed", "gave it back, as nothing was done for 20 minutes"
+        SKIPPED = "skipped", "skipped it"
+        ASSIGNED = "assigned", "assigned it"
+        TRANSFERRED = "transferred", "handed it over"
+        NOTED = "noted", "noted"
+        LINKED = "linked", "linked a ticket"
+        PENDED = "pended", "put it aside"
+        RETURNED = "returned", "brought it back"
+        ESCALATED = "escalated", "escalated it"
+        DEESCALATED = "deescalated", "ended the escalation"
+        VERIFYING = "verifying", "resolved it, to be confirmed"
+        UNCONFIRMED = "unconfirmed", "saw no confirmation"
+        DISMISSED = "dismissed", "dismissed it"
+        REOPENED = "reopened", "reopened it"
+        MERGED = "merged", "merged it into another case"
+        UNMERGED = "unmerged", "took it out of the other case"
+        UNDONE = "undone", "undid the last act"
+        WARNED = "warned", "saw its time run short"
+        BREACHED = "breached", "saw its time run out"
+        ROUTED = "routed", "moved it by a rule"
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="history")
     kind = models.CharField(max_length=12, choices=Kind)
@@ -218,8 +320,29 @@ class CaseEvent(models.Model):
     before = models.CharField(max_length=12, blank=True)
     after = models.CharField(max_length=12)
     reason = models.TextField(blank=True)
+    # Whose it was, and whose it became, where that changed.
+    assignee_before = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    assignee_after = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    # The form that asked for it: sent twice, it happens once.
+    op_id = models.UUIDField(null=True)
+    # The version of the case that this made.
+    version = models.PositiveIntegerField(null=True)
+    facts = models.JSONField(db_default=Value({}, models.JSONField()))
+    # What the case was before, where the act can be taken back.
+    undo = models.JSONField(null=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["op_id", "case"],
+                condition=Q(op_id__isnull=False),
+                name="caseevent_once",
+            ),
+        ]
         # Reader: the history of one case, which is also its order.
         indexes = [models.Index(fields=["case", "id"], name="caseevent_history")]
 

@@ -9,6 +9,7 @@ from django.utils.timezone import is_naive, now
 
 from apps.catalog.models import Facility, Workflow
 from apps.pipeline.services import FAR_AHEAD
+from apps.scorecards.measures import NETWORK
 from apps.scorecards.models import Rollup
 from apps.scorecards.verification import MOST_TOLD, SPAN, Difference, verify
 from apps.scorecards.windows import floor
@@ -48,6 +49,7 @@ class Command(BaseCommand):
     def report(self, found: list[Difference]) -> None:
         workflows = dict(Workflow.objects.values_list("id", "code"))
         facilities = dict(Facility.objects.values_list("id", "code"))
+        facilities[int(NETWORK)] = "the network"
         for one in found[:SHOWN]:
             grain = Rollup.Grain(one.grain).label.lower() if one.grain else "backlog"
             when = f" {one.bucket:%Y-%m-%d %H:%M}" if one.grain else ""

@@ -5,8 +5,8 @@ from threading import Barrier, Event
 
 import pytest
 
-from apps.scorecards import kept as module
-from apps.scorecards.kept import Kept
+from apps.core import kept as module
+from apps.core.kept import Kept
 
 READERS = 8
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0011_routing_rules"),
-        ("triage", "0003_clocks"),
+        ("triage", "0005_acts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,135 @@
+"""Cells of the lists of cases, which a page has hundreds of."""
+
+from collections.abc import Callable
+from datetime import UTC, timedelta
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.catalog.models import ErrorClass
+from apps.core.addresses import address
+from apps.core.markup import markup
+from apps.dashboard import wording
+from apps.dashboard.icons import icon
+from apps.dashboard.looks import Status
+from apps.triage.lines import Clock, Line
+
+register = template.Library()
+
+CLOCK = (
+    '<span class="clock {}" title="{}"><span><b>{}</b>{}</span>'
+    '<svg aria-hidden="true"><rect width="{}%" height="100%"/></svg></span>'
+)
+OWNER = '<span class="own"><span class="avatar" aria-hidden="true">{}</span>{}</span>'
+STATES = {
+    one.name.removeprefix("CASE_").lower(): one for one in Status if one.name.startswith("CASE_")
+} | {"ongoing": Status.OPEN, "pending": Status.PENDING, "resolved": Status.RESOLVED}
+
+
+CELL = '<td class="c-{}{}">{}</td>'
+CLASSES = dict(ErrorClass.choices)
+
+
+@register.simple_tag(takes_context=True)
+def asks(context: dict[str, Any], **changes: str) -> str:
+    """The query of an address that asks what the page does, with some changes."""
+    found: str = context["question"].address(**changes)
+    return found
+
+
+@register.simple_tag(takes_context=True)
+def opens(context: dict[str, Any], by: str, code: str) -> str:
+    """The query that asks for the rows of one group."""
+    found: str = context["question"].address(**{"group": "", by: code})
+    return found
+
+
+@register.simple_tag
+def case_cell(name: str, line: Line) -> SafeString:
+    """One column of a case; its severity and its title stand before the others."""
+    if name not in CELLS:
+        return mark_safe("")
+    css, cell = CELLS[name]
+    return markup(CELL, name, css, cell(line))
+
+
+@register.simple_tag
+def case_state(code: str) -> SafeString:
+    """Icon and word of where a case stands."""
+    look = STATES.get(code, Status.OPEN)
+    return markup('<span class="st {}">{}{}</span>', look.css, icon(look.icon), look.word)
+
+
+@register.simple_tag
+def money_clock(clock: Clock | None) -> SafeString:
+    """How much time is left until which deadline, and how much of it is used up."""
+    if clock is None:
+        return markup('<span class="dim">{}</span>', wording.NOTHING)
+    is_over = clock.left <= timedelta()
+    left = wording.duration(abs(clock.left))
+    which = f"{clock.which}, {clock.also} missed" if clock.also else clock.which
+    return markup(
+        CLOCK,
+        clock.tone,
+        f"{which.capitalize()} {clock.due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        f"{wording.MINUS}{left}" if is_over else left,
+        clock.which,
+        round(100 * min(clock.used, 1.0)),
+    )
+
+
+@register.simple_tag
+def owner(line: Line) -> SafeString:
+    """Initials and name of who works it."""
+    name = line.row.owner
+    if not name:
+        return markup('<span class="own dim">{}</span>', "Unassigned")
+    words = name.replace(".", " ").replace("-", " ").split()
+    letters = "".join(word[0] for word in words[:2]).upper()
+    short = f"{words[0]} {words[-1][0]}." if len(words) > 1 else words[0]
+    return markup(OWNER, letters, short)
+
+
+@register.simple_tag
+def transaction_address(line: Line) -> str:
+    return address("dashboard:transaction", line.row.transaction_id)
+
+
+@register.filter
+def exact_money(minor: int | None) -> str:
+    """For a column of figures: `18,912.40`; a dash where none is known."""
+    return wording.NOTHING if minor is None else wording.money(minor).replace("$", "")
+
+
+@register.filter
+def whole_money(minor: int) -> str:
+    """For a headline: `$186,410`."""
+    return f"${minor // 100:,}"
+
+
+@register.filter
+def brief_age(length: timedelta) -> str:
+    """One unit: `19 d`, `5 h`, `41 min`, or `now`."""
+    if length < timedelta(minutes=1):
+        return "now"
+    return wording.latency(length.total_seconds() * 1000)
+
+
+def _dim(text: str | None) -> SafeString | str:
+    return text or markup('<span class="dim">{}</span>', wording.NOTHING)
+
+
+CELLS: dict[str, tuple[str, Callable[[Line], object]]] = {
+    "number": (" mono ink2", lambda line: _dim(line.number)),
+    "facility": ("", lambda line: line.facility),
+    "workflow": (" ink2", lambda line: line.workflow),
+    "payer": (" ink2", lambda line: _dim(line.row.payer)),
+    "class": (" ink2", lambda line: CLASSES.get(line.row.error_class, line.row.error_class)),
+    "team": (" ink2", lambda line: _dim(line.team)),
+    "amount": (" num m", lambda line: exact_money(line.row.amount_minor)),
+    "due": (" d", lambda line: money_clock(line.clock)),
+    "age": (" num ink2", lambda line: brief_age(line.age)),
+    "owner": ("", owner),
+    "state": ("", lambda line: case_state(line.state)),
+}

@@ -1,0 +1,60 @@
+"""The queue as it is exported: exact, and with its units."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from apps.catalog.models import ErrorClass, MoneyDeadline
+from apps.core.exports import Column, Table, money
+from apps.triage import queue
+from apps.triage.filters import STATES
+from apps.triage.lines import Line, line
+from apps.triage.questions import Question
+from apps.triage.reader import Reader
+
+
+def cases(reader: Reader, question: Question) -> Table[Line]:
+    """Every row of a question in its order, whatever page is shown."""
+    zones = {one.id: ZoneInfo(one.time_zone) for one in reader.catalogue.document.facilities}
+
+    def local(one: Line, moment: datetime | None) -> datetime | None:
+        return moment and moment.astimezone(zones[one.row.facility_id])
+
+    columns = [
+        Column[Line]("Severity", lambda one: f"S{one.row.severity}"),
+        Column("What happened", lambda one: one.title),
+        Column("Where", lambda one: one.fact),
+        Column("Account / claim", lambda one: one.number),
+        Column("Facility", lambda one: one.facility),
+        Column("Workflow", lambda one: one.workflow),
+        Column("Payer", lambda one: one.row.payer),
+        Column("Class", lambda one: ErrorClass(one.row.error_class).label),
+        Column(f"At risk, {settings.THROUGHLINE_CURRENCY}",
+               lambda one: money(one.row.amount_minor), is_money=True),
+        Column("Money deadline", lambda one: local(one, one.row.money_due_at)),
+        Column("Which", lambda one: _deadline(one.row.money_due_kind)),
+        Column("Promised until", lambda one: local(one, one.row.resolve_by)),
+        Column("First seen", lambda one: local(one, one.row.opened_at)),
+        Column("Times", lambda one: one.row.occurrences),
+        Column("Team", lambda one: one.team),
+        Column("Owner", lambda one: one.row.owner or "Unassigned"),
+        Column("State", lambda one: STATES.get(one.state, one.state)),
+        Column("Case", lambda one: one.row.id),
+    ]  # fmt: skip
+
+    def rows(most: int) -> Iterator[Line]:
+        found = queue.everything(reader, question.asked, question.order, most)
+        return (line(one, reader) for one in found)
+
+    return Table(
+        f"exceptions {question.view.code}",
+        f"Exceptions: {question.view.name}",
+        columns,
+        rows,
+    )
+
+
+def _deadline(code: str) -> str:
+    return MoneyDeadline(code).label if code else ""

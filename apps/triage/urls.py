@@ -1,0 +1,20 @@
+"""Addresses of the queue of exceptions and of its views."""
+
+from django.urls import path
+
+from apps.triage.views import downloads, queue, saved
+
+app_name = "triage"
+
+urlpatterns = [
+    path("exceptions/", queue.index, name="queue"),
+    path("exceptions/counts/", queue.counts, name="counts"),
+    path("exceptions/fresh/", queue.fresh, name="fresh"),
+    path("exceptions/find/", queue.find, name="find"),
+    path("exceptions/filters/<slug:name>/", queue.menu, name="filter"),
+    path("exceptions/cases.<form:form>", downloads.cases_table, name="cases-table"),
+    path("exceptions/views/", saved.save, name="view-new"),
+    path("exceptions/views/<uuid:id>/", saved.change, name="view"),
+    path("exceptions/views/<uuid:id>/delete/", saved.delete, name="view-delete"),
+    path("exceptions/views/<uuid:id>/restore/", saved.restore, name="view-restore"),
+]
