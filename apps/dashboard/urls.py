@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
+from apps.dashboard.views import case as cases
 from apps.dashboard.views import catalogue, changes
 from apps.dashboard.views import exceptions as kinds
 from apps.dashboard.views.cell import cell
@@ -73,6 +74,9 @@ urlpatterns = [
         changes.target_change,
         name="target-change",
     ),
+    path("exceptions/next/", cases.next_case, name="case-next"),
+    path("exceptions/<uuid:id>/", cases.case, name="case"),
+    path("exceptions/<uuid:id>/<slug:verb>/", cases.act, name="case-act"),
     path("catalogue/exceptions/", kinds.exceptions, name="exceptions"),
     path("catalogue/exceptions/new/", kinds.exception_new, name="exception-new"),
     path("catalogue/exceptions/<str:code>/", kinds.exception, name="exception"),

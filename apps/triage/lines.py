@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from apps.catalog.models import MoneyDeadline
-from apps.triage.models import Condition, Status
+from apps.triage.models import Case, Condition, Status
 from apps.triage.queue import Row
 from apps.triage.reader import Reader
 from apps.triage.words import OVERDUE, UNEXPLAINED
@@ -100,7 +100,7 @@ def number(row: Row) -> str:
     return f"{kind} ••{row.number.lstrip('•')}" if row.number else ""
 
 
-def state(row: Row) -> str:
+def state(row: Row | Case) -> str:
     """Why it is open, or else its status."""
     return row.substatus or "ongoing" if row.status == Status.OPEN else row.status
 

@@ -15,10 +15,16 @@ def cases_of(transaction: UUID) -> QuerySet[Case]:
 
     For whoever may see the transaction. `versions` of a kind are its playbooks, latest first.
     """
+    return in_words(Case.objects.filter(transaction_id=transaction)).order_by(
+        "rank", "condition", "pk"
+    )
+
+
+def in_words(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """With what a card says of them. `versions` of a kind are its playbooks, latest first."""
     words = Playbook.objects.select_related("owner").order_by("-effective_from")
-    found = Case.objects.filter(transaction_id=transaction).order_by("rank", "condition", "pk")
     named = ("kind", "stage__system", "interface__target", "facility")
-    return found.select_related(*named).prefetch_related(
+    return cases.select_related(*named).prefetch_related(
         Prefetch("kind__playbooks", words, to_attr="versions")
     )
 

@@ -12,6 +12,7 @@ from apps.triage.models import Case
 
 # Kinds of these groups are about money that was, or was not, posted.
 MONEY_GROUPS = ("PAY", "ADJ", "RFD", "GL")
+WORKS = ("work_cases", "work_technical_cases", "work_financial_cases")
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,6 @@ class Realm:
     is_everything: bool = False
     kinds: frozenset[int] = field(default_factory=frozenset)
     has_unexplained: bool = False
-
-    def __bool__(self) -> bool:
-        return self.is_everything or bool(self.kinds) or self.has_unexplained
 
     def includes(self, case: Case) -> bool:
         """Whether a case is part of it."""
@@ -41,6 +39,11 @@ class Realm:
 
 
 EVERYTHING, NOTHING = Realm(is_everything=True), Realm()
+
+
+def is_worker(user: User | AnonymousUser) -> bool:
+    """Whether any kind of case is theirs to work."""
+    return any(user.has_perm(f"accounts.{one}") for one in WORKS)
 
 
 def seen_by(user: User | AnonymousUser) -> Realm:
@@ -75,3 +78,9 @@ def money() -> Realm:
         groups |= Q(code__startswith=f"{group}-")
     kinds = ExceptionKind.objects.filter(groups).values_list("pk", flat=True)
     return Realm(kinds=frozenset(kinds))
+
+
+def whose(case: Case) -> list[str]:
+    """The permissions any of which lets somebody work a case."""
+    realms = dict(zip(WORKS, (EVERYTHING, technical(), money()), strict=True))
+    return [permission for permission, realm in realms.items() if realm.includes(case)]

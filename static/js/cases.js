@@ -57,6 +57,14 @@
     if (localStorage.shortcuts === "off" || event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]")) return;
     if (event.target.closest?.("input:not([type=checkbox]), select, textarea, [contenteditable]")) return;
     if (event.key.toLowerCase() === "x" && current()) { event.preventDefault(); toggle(current(), event.shiftKey); }
+    const act = !picked.size && find(`[data-key="${CSS.escape(event.key)}"]`);
+    if (act) {
+      event.preventDefault();
+      if (act.matches("summary")) {
+        act.parentElement.open = true;
+        find("select, textarea, input:not([type=hidden])", act.parentElement)?.focus();
+      } else act.click();
+    }
     if (event.key === "Escape" && picked.size && !find("details[name=menu][open]")) clear();
   });
 

@@ -31,7 +31,7 @@ from apps.catalog.models import (
 )
 from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
-from apps.triage.models import SavedView
+from apps.triage.models import Case, SavedView
 from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
@@ -59,6 +59,7 @@ class Place:
     batch: object
     passkey: str
     operated: dict[str, dict[str, Any]]
+    cases: dict[str, str]
     browsers: dict[str, Client] = field(default_factory=dict)
     signed_in: dict[str, Any] = field(default_factory=dict)
 
@@ -113,6 +114,8 @@ class Place:
             "dashboard:events-table": [address(self.network, subject).split("/")[2], "csv"],
             "telemetry:quarantine-table": ["csv"],
             "telemetry:sources-table": ["csv"],
+            "dashboard:case": [self.cases.get(what, NOWHERE)],
+            "dashboard:case-act": [self.cases.get(what, NOWHERE), "take"],
             "triage:filter": [{"own": "kind"}.get(what, f"of-{subject}")],
             "triage:cases-table": ["csv"],
             **{name: [VIEW_ELSEWHERE if what == "other" else NOWHERE] for name in VIEW_PAGES},
@@ -200,7 +203,16 @@ def settle(network: Network) -> Place:
             "proposal": 0,
         },
     }
-    return Place(network, everybody, items, batch, str(passkey.pk), operated)
+    cases = {
+        "own": case_at(network.facilities[NORTH]),
+        "other": case_at(network.facilities[SOUTH]),
+    }
+    return Place(network, everybody, items, batch, str(passkey.pk), operated, cases)
+
+
+def case_at(place: Facility) -> str:
+    """A case of there that nobody has explained: whoever works technical kinds works it, too."""
+    return str(Case.objects.filter(facility=place, kind=None).order_by("pk")[0].pk)
 
 
 def operated_at(network: Network, place: int) -> dict[str, Any]:

@@ -227,6 +227,15 @@ GET  dashboard:flow-charts         own  200 200 200 200 200 200 200 403 403  302
 GET  dashboard:flow-chart          own  200 200 200 200 200 200 200 403 403  302  302
 GET  dashboard:flow-chart          other 404 404 404 404 404 404 404 403 403 302  302
 GET  dashboard:flow-chart          no   404 404 404 404 404 404 404 403 403  302  302
+GET  dashboard:case                own  200 200 200 200 404 403 200 403 403  302  302
+GET  dashboard:case                other 404 404 404 404 404 403 404 403 403 302 302
+GET  dashboard:case                no   404 404 404 404 404 403 404 403 403  302  302
+GET  dashboard:case-act            own  405 405 405 405 405 405 405 405 405  302  302
+POST dashboard:case-act            own  422 422 422 422 404 403 403 403 403  302  302
+POST dashboard:case-act            other 404 404 404 404 404 403 403 403 403 302 302
+POST dashboard:case-act            no   404 404 404 404 404 403 403 403 403  302  302
+GET  dashboard:case-next           own  405 405 405 405 405 405 405 405 405  302  302
+POST dashboard:case-next           own  302 302 302 302 302 403 403 403 403  302  302
 GET  dashboard:transaction         own  200 200 200 200 200 403 200 403 403  302  302
 GET  dashboard:transaction         other 404 404 404 404 404 403 404 403 403 302  302
 GET  dashboard:transaction         no   404 404 404 404 404 403 404 403 403  302  302

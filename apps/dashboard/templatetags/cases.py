@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
@@ -92,8 +93,14 @@ def owner(line: Line) -> SafeString:
 
 
 @register.simple_tag
-def transaction_address(line: Line) -> str:
-    return address("dashboard:transaction", line.row.transaction_id)
+def form_id() -> str:
+    """Sent twice, a form with it happens once."""
+    return str(uuid4())
+
+
+@register.simple_tag
+def case_address(line: Line) -> str:
+    return address("dashboard:case", line.row.id)
 
 
 @register.filter

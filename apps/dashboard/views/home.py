@@ -15,12 +15,17 @@ from apps.dashboard.navigation import navigation
 from apps.dashboard.scope import scope_of
 from apps.dashboard.strip import strip_of
 
-# What static/js/app.js understands.
+# What static/js/app.js and, where there are cases, cases.js understand.
 KEYS = (
     ("/", "", "Search"),
     ("j", "k", "Next row, previous row"),
     ("Enter", "o", "Open the row"),
     ("u", "", "Back to the list"),
+    ("n", "", "Take the next best case"),
+    ("i", "", "Take a case, or give it back"),
+    ("r", "p", "Resolve a case, put it aside"),
+    ("a", "d", "Assign a case, dismiss it"),
+    ("c", "z", "Note on a case, undo the last act"),
     ("Esc", "", "Close"),
     ("?", "", "This list"),
 )
