@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0009_open_seconds"),
-        ("triage", "0005_acts"),
+        ("triage", "0006_routing"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
