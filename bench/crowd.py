@@ -44,7 +44,8 @@ INSERT INTO triage_case (id, condition, transaction_id, stage_id, rank, error_cl
 SELECT (lpad(to_hex((extract(epoch FROM opened_at) * 1000)::bigint), 12, '0')
         || '7' || substr(md5('case ' || i), 14))::uuid,
        1, md5('of ' || i)::uuid, g.stage_id, 1, g.error_class, g.workflow_id, f.id, NULL,
-       CASE WHEN luck[1] < 0.03 THEN NULL ELSE kinds[1 + (hashint4(i) & 65535) %% cardinality(kinds)] END, g.id,
+       CASE WHEN luck[1] >= 0.03
+            THEN kinds[1 + (hashint4(i) & 65535) %% cardinality(kinds)] END, g.id,
        (ARRAY['Aster Health', 'Beacon', 'Cedar Mutual', 'Dover Plan', NULL])[1 + i %% 5],
        CASE WHEN luck[2] < 0.1 THEN NULL ELSE (luck[3] * luck[3] * 2000000)::bigint END,
        opened_at, opened_at, 1 + (luck[4] * luck[4] * 5)::integer, false, g.error_standard,
