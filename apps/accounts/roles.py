@@ -24,6 +24,7 @@ RETRY = "accounts.retry_batches"
 AUDIT = "accounts.view_audit"
 
 EXCEPTIONS = ("exceptionkind", "playbook", "errorsignal")
+RULES = ("routingrule", "deadlinerule")
 STRUCTURE = (
     "facility",
     "facilityalias",
@@ -33,6 +34,7 @@ STRUCTURE = (
     "workflow",
     "stage",
     *EXCEPTIONS,
+    *RULES,
 )
 PROMISES = (
     "clock",
@@ -73,7 +75,16 @@ ROLES: Mapping[str, Role] = {
         "Revenue-cycle analyst", (*RESOLVE, *WORK, EXPORT, "accounts.export_money", LOOK_UP)
     ),
     "rcm_supervisor": Role(
-        "Revenue-cycle supervisor", (*RESOLVE, *WORK, *LEAD, *EXPORT_ALL, LOOK_UP, PROPOSE)
+        "Revenue-cycle supervisor",
+        (
+            *RESOLVE,
+            *WORK,
+            *LEAD,
+            *EXPORT_ALL,
+            LOOK_UP,
+            PROPOSE,
+            *on_models("catalog", RULES, "add"),
+        ),
     ),
     "integration_engineer": Role(
         "Integration engineer",

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.accounts.models import User
+from apps.catalog.models import MoneyDeadline
 from apps.dashboard import wording
 from apps.dashboard.deeds import DEEDS, Deed, Offer
 from apps.dashboard.forms.cases import ActForm
@@ -14,7 +15,7 @@ from apps.dashboard.troubles import trouble
 from apps.telemetry.models import AmountKind
 from apps.triage import page
 from apps.triage.lines import DEADLINES, PROMISE, state
-from apps.triage.models import Case, CaseEvent, MoneyDeadline, Pend
+from apps.triage.models import Case, CaseEvent, Pend
 from apps.triage.offers import Asker, offers
 from apps.triage.outcomes import Outcomes
 from apps.triage.services.acting import full_name

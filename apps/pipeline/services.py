@@ -28,7 +28,7 @@ from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
-from apps.triage import clocks
+from apps.triage import clocks, policy
 from apps.triage.checkpoints import keep_pace
 from apps.triage.fold import record_cases, record_missing
 
@@ -172,20 +172,29 @@ def sweep_silent() -> int:
 
 
 def sweep_clocks() -> int:
-    """Look at the cases whose clocks have something to show; return how many."""
+    """Look at the cases whose clocks or scores have something to show; return how many."""
+    return _look_at_cases(clocks.watch)
+
+
+def follow_rules() -> int:
+    """Bring open cases to rules that changed; return how many were looked at."""
+    return _look_at_cases(policy.follow)
+
+
+def _look_at_cases(look: Callable[..., int]) -> int:
     total = 0
     for _ in range(LOOKS_A_SWEEP):
-        watched = _watch_some()
-        total += watched
-        if watched < WATCHED_AT_ONCE:
+        seen = _look_at_some(look)
+        total += seen
+        if seen < WATCHED_AT_ONCE:
             break
     return total
 
 
 @transaction.atomic
-def _watch_some() -> int:
+def _look_at_some(look: Callable[..., int]) -> int:
     execute(SHARE_THE_BELT)
-    return clocks.watch(rows=WATCHED_AT_ONCE)
+    return look(rows=WATCHED_AT_ONCE)
 
 
 def _mark_all(mark: Callable[..., int]) -> int:

@@ -44,6 +44,7 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(fold_forgotten, LOOK_EVERY),
         Duty(compaction.compact_due, 1.0),
         Duty(services.sweep_due, 1.0),
+        Duty(services.follow_rules, 2.0),
         Duty(sweep_cases, 2.0),
         Duty(sweep_escalations, 60.0),
         Duty(services.sweep_clocks, 1.0),

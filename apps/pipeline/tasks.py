@@ -23,6 +23,7 @@ def sweep() -> None:
     services.fold_journal(gather=services.GATHER_SECONDS)
     services.sweep_due()
     sweep_cases()
+    services.follow_rules()
     services.sweep_clocks()
     redrive_quarantine()
     advance_operations()

@@ -15,6 +15,8 @@ from django.db import transaction
 from apps.core.db import execute, fetch_value
 from apps.triage import policy
 from apps.triage.policy import PLACES, RESPONSE
+from apps.triage.routing import ASSIGN
+from apps.triage.scoring import SCORE, SCORE_MOVES
 
 PAUSE = """
 WITH mine AS MATERIALIZED (
@@ -68,7 +70,8 @@ UPDATE triage_case c
 WATCH = (
     """
 WITH mine AS MATERIALIZED (
-    SELECT c.*, c.severity AS severe, c.target_seconds AS target,
+    SELECT c.*, c.severity AS severe, c.target_seconds AS target, c.resolve_by AS resolve,
+           c.money_due_at AS money_at, c.paused_at IS NOT NULL AS is_paused,
            c.status NOT IN ('resolved', 'dismissed', 'merged') AS is_open
       FROM triage_case c
      WHERE c.wake_at <= now() ORDER BY c.wake_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED
@@ -102,7 +105,12 @@ WITH mine AS MATERIALIZED (
 ), ahead AS (
     SELECT id, min(at) AS at FROM share WHERE at > now() AND stopped_at IS NULL GROUP BY 1
 ), judged AS MATERIALIZED (
-    SELECT a.id, a.status, a.escalation, ahead.at AS wakes, a.severe = 1 AS is_critical,
+    SELECT a.id, a.status, a.escalation, a.severe = 1 AS is_critical,
+           LEAST(ahead.at, CASE WHEN a.is_open THEN """
+    + SCORE_MOVES
+    + """ END) AS wakes, """
+    + SCORE
+    + """ AS points,
            CASE WHEN NOT a.is_open THEN a.escalation
                 WHEN r.is_overdue THEN GREATEST(a.escalation, 2)
                 WHEN a.severe = 1 OR r.is_waiting AND a.assignee_id IS NULL
@@ -114,7 +122,7 @@ WITH mine AS MATERIALIZED (
              FROM reached GROUP BY 1) r USING (id)
 ), written AS (
     UPDATE triage_case c
-       SET wake_at = j.wakes, escalation = j.level
+       SET wake_at = j.wakes, escalation = j.level, score = j.points, scored_at = now()
       FROM judged j WHERE c.id = j.id
 ), told AS (
     SELECT DISTINCT ON (m.case_id, m.clock) m.case_id AS id, m.clock::integer AS place,
@@ -152,6 +160,7 @@ def start(ids: Collection[UUID]) -> None:
 def pause(ids: Collection[UUID], at: datetime) -> None:
     """Stop the time to resolve. The time to respond goes on."""
     execute(PAUSE, {"ids": list(ids), "at": at})
+    policy.apply(ids)
 
 
 @transaction.atomic
@@ -171,6 +180,8 @@ def restart(ids: Collection[UUID], at: datetime) -> None:
 
 @transaction.atomic
 def watch(*, rows: int) -> int:
-    """Write what the clocks of up to so many cases show, and escalate; return how many it was."""
+    """Give up to so many cases away by their rules, write what their clocks show, escalate, and
+    score them anew; return how many it was."""
+    execute(ASSIGN, {"rows": rows})
     watched: int = fetch_value(WATCH, {"rows": rows})
     return watched

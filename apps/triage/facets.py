@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from apps.catalog.models import ErrorClass
+from apps.catalog.models import ErrorClass, MoneyDeadline
 from apps.triage import queue
 from apps.triage.filters import AGES, DOLLARS, DUES, ME, NONE, SEVERITIES, STATES, Asked
 from apps.triage.groups import FACETS, Sum, named, sums
-from apps.triage.models import MoneyDeadline
 from apps.triage.questions import Question
 from apps.triage.reader import Reader
 

@@ -13,10 +13,9 @@ from typing import Any, LiteralString
 from urllib.parse import urlencode
 from uuid import UUID
 
-from apps.catalog.models import ErrorClass
+from apps.catalog.models import ErrorClass, MoneyDeadline
 from apps.telemetry.search import MOST_HITS, find
 from apps.telemetry.services import searches
-from apps.triage.models import MoneyDeadline
 from apps.triage.reader import Reader
 
 NONE, ME, MINE = "none", "me", "mine"

@@ -16,7 +16,7 @@ are locked in the order of their ids, as everybody does who locks several.
 """
 
 from apps.core.db import FEW_ROWS, execute, fetcher, runner
-from apps.triage.policy import APPLY_TO_TOUCHED
+from apps.triage.policy import APPLY_TO_TOUCHED, OF_NEWBORN, VALUES, WRITTEN
 from apps.triage.returning import bring_back
 
 # What changes anything that the policy depends on empties `resolve_by`, and the last statement says
@@ -27,7 +27,8 @@ from apps.triage.returning import bring_back
 #   those are what we see for ourselves.
 # - What ended the case may have arrived before it: the events stored are asked, this fold's among
 #   them. Only the days after the last failure are looked at.
-RECORD_FAILURES = """
+RECORD_FAILURES = (
+    """
 WITH failing AS MATERIALIZED (
     SELECT e.transaction_id, e.workflow_id, e.stage_id, e.rank, e.interface_id, e.occurred_at,
            e.outcome = 4 AS dead_lettered, COALESCE(e.error_standard, '') AS error_standard,
@@ -128,25 +129,36 @@ WITH failing AS MATERIALIZED (
                    c.group_id
              LIMIT 1)
       FROM over o WHERE c.id = o.case_id
-), born AS (
-    INSERT INTO triage_case (condition, transaction_id, stage_id, rank, error_class, workflow_id,
-           facility_id, interface_id, kind_id, group_id, payer, amount_minor, amount_kind,
-           service_date, opened_at, last_seen, succeeded_at, ended_at, occurrences, dead_lettered,
-           error_standard, error_code, error_location, status, substatus, version, regressions,
-           resolved_by)
-    SELECT 1, transaction_id, stage_id, rank, error_class, workflow_id, facility_id, interface_id,
-           kind_id, group_id, payer, amount_minor, amount_kind, service_date, opened_at, last_seen,
-           succeeded_at, ended_at, occurrences, dead_lettered, error_standard, error_code,
-           error_location, 'open', 'new', 1, 0, ''
-      FROM over WHERE case_id IS NULL
+), newborn AS MATERIALIZED (
+    SELECT uuidv7() AS id, 'open' AS status, o.* FROM over o WHERE case_id IS NULL
+)"""  # noqa: S608  constants only
+    + OF_NEWBORN
+    + """, born AS (
+    INSERT INTO triage_case (id, condition, transaction_id, stage_id, rank, error_class,
+           workflow_id, facility_id, interface_id, kind_id, group_id, payer, amount_minor,
+           amount_kind, service_date, opened_at, last_seen, succeeded_at, ended_at, occurrences,
+           dead_lettered, error_standard, error_code, error_location, status, substatus, version,
+           regressions, resolved_by, """
+    + WRITTEN
+    + """)
+    SELECT n.id, 1, n.transaction_id, n.stage_id, n.rank, n.error_class, n.workflow_id,
+           n.facility_id, n.interface_id, n.kind_id, n.group_id, n.payer, n.amount_minor,
+           n.amount_kind, n.service_date, n.opened_at, n.last_seen, n.succeeded_at, n.ended_at,
+           n.occurrences, n.dead_lettered, n.error_standard, n.error_code, n.error_location,
+           'open', 'new', 1, 0, '', """
+    + VALUES
+    + """
+      FROM newborn n JOIN scored s USING (id)
     RETURNING id
 )
 INSERT INTO triage_caseevent (case_id, kind, before, after, reason)
 SELECT id, 'opened', '', 'open', '' FROM born
 """
+)
 
 # The step it waits for is the one that stops the clock.
-RECORD_OVERDUE = """
+RECORD_OVERDUE = (
+    """
 WITH late AS MATERIALIZED (
     SELECT id AS transaction_id, workflow_id, new_facility_id AS facility_id,
            (ARRAY[2, 3])[clock] AS condition, clock,
@@ -181,21 +193,33 @@ WITH late AS MATERIALIZED (
     SELECT DISTINCT group_id, 1, workflow_id, stage_id, condition, error_class, '', '', ''
       FROM found ORDER BY group_id
         ON CONFLICT (id) DO NOTHING
-), born AS (
-    INSERT INTO triage_case (condition, transaction_id, stage_id, rank, error_class, workflow_id,
-           facility_id, kind_id, group_id, payer, amount_minor, amount_kind, service_date,
-           opened_at, last_seen, occurrences, dead_lettered, error_standard, error_code,
-           error_location, status, substatus, version, regressions, resolved_by)
-    SELECT f.condition, f.transaction_id, f.stage_id, f.rank, f.error_class, f.workflow_id,
-           f.facility_id, f.kind_id, f.group_id, t.payer, t.amount_minor, t.amount_kind,
-           t.service_date, f.due_at, f.due_at, 1, false, '', '', '', 'open', 'new', 1, 0, ''
+), newborn AS MATERIALIZED (
+    SELECT uuidv7() AS id, 'open' AS status, f.*, NULL::bigint AS interface_id,
+           f.due_at AS opened_at, t.payer, t.amount_minor, t.amount_kind, t.service_date
       FROM found f JOIN telemetry_transaction t ON t.id = f.transaction_id
-     ORDER BY f.transaction_id, f.condition
+)"""  # noqa: S608  constants only
+    + OF_NEWBORN
+    + """, born AS (
+    INSERT INTO triage_case (id, condition, transaction_id, stage_id, rank, error_class,
+           workflow_id, facility_id, kind_id, group_id, payer, amount_minor, amount_kind,
+           service_date, opened_at, last_seen, occurrences, dead_lettered, error_standard,
+           error_code, error_location, status, substatus, version, regressions, resolved_by, """
+    + WRITTEN
+    + """)
+    SELECT n.id, n.condition, n.transaction_id, n.stage_id, n.rank, n.error_class, n.workflow_id,
+           n.facility_id, n.kind_id, n.group_id, n.payer, n.amount_minor, n.amount_kind,
+           n.service_date, n.opened_at, n.opened_at, 1, false, '', '', '', 'open', 'new', 1, 0,
+           '', """
+    + VALUES
+    + """
+      FROM newborn n JOIN scored s USING (id)
+     ORDER BY n.transaction_id, n.condition
     RETURNING id
 )
 INSERT INTO triage_caseevent (case_id, kind, before, after, reason)
 SELECT id, 'opened', '', 'open', '' FROM born
 """
+)
 
 # Every case of a transaction that was touched: what is known of its business, what ended it, and
 # whether that opens or closes it.

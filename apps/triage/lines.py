@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from apps.triage.models import Case, Condition, MoneyDeadline, Status
+from apps.catalog.models import MoneyDeadline
+from apps.triage.models import Case, Condition, Status
 from apps.triage.queue import Row
 from apps.triage.reader import Reader
 from apps.triage.words import OVERDUE, UNEXPLAINED
@@ -16,6 +17,7 @@ NUMBERS = {
 }  # fmt: skip
 DEADLINES = {
     MoneyDeadline.FILING: "filing",
+    MoneyDeadline.APPEAL: "appeal",
     MoneyDeadline.REFUND: "refund",
     MoneyDeadline.STATEMENT: "statement",
     MoneyDeadline.CLOSE: "close",

@@ -6,12 +6,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from apps.catalog.models import ErrorClass
+from apps.catalog.models import ErrorClass, MoneyDeadline
 from apps.core.exports import Column, Table, money
 from apps.triage import queue
 from apps.triage.filters import STATES
 from apps.triage.lines import Line, line
-from apps.triage.models import MoneyDeadline
 from apps.triage.questions import Question
 from apps.triage.reader import Reader
 

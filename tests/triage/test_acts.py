@@ -330,7 +330,8 @@ def test_it_comes_back_on_the_day_to_whom_put_it_aside(desk, monkeypatch):
 
 
 def test_the_money_deadline_brings_it_back_a_day_before(desk, monkeypatch):
-    case = put_aside(desk.case(money_due_at=now() + 72 * HOUR), desk.ana, until=now() + 90 * HOUR)
+    case = put_aside(desk.case(), desk.ana, until=now() + 90 * HOUR)
+    Case.objects.update(money_due_at=now() + 72 * HOUR)
     monkeypatch.setattr(sweep, "now", lambda: now() + 47 * HOUR)
     sweep.sweep_cases()
     assert Case.objects.get().status == "pending"

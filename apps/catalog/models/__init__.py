@@ -16,6 +16,7 @@ from apps.catalog.models.exceptions import (
 from apps.catalog.models.places import Facility, FacilityAlias
 from apps.catalog.models.proposals import ChangeProposal
 from apps.catalog.models.records import CatalogVersion, SeedRecord
+from apps.catalog.models.routing import DeadlineRule, MoneyDeadline, RoutingRule
 from apps.catalog.models.systems import Interface, System, Team
 from apps.catalog.models.workflows import Clock, SlaTarget, Stage, Workflow
 
@@ -27,13 +28,16 @@ __all__ = [
     "CatalogVersion",
     "ChangeProposal",
     "Clock",
+    "DeadlineRule",
     "ErrorClass",
     "ErrorSignal",
     "ExceptionKind",
     "Facility",
     "FacilityAlias",
     "Interface",
+    "MoneyDeadline",
     "Playbook",
+    "RoutingRule",
     "SeedRecord",
     "Severity",
     "SlaTarget",

@@ -42,6 +42,8 @@ def load_rows(directory: Path) -> tuple[dict[str, list[Row]], list[Row]]:
         ],
         "signal": list(signal_rows(exceptions)),
         "playbook": [playbook_row(one) for one in exceptions],
+        "deadline": [{"payer": "", **one} for one in files["routing"]["deadline"]],
+        "rule": files["routing"]["rule"],
     }
     targets = list(target_rows(workflows, places))
     return rows, sorted(targets, key=lambda row: row["facility"] is None)

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 
 from apps.catalog import models as catalog
-from apps.catalog.models import Playbook, SeedRecord, SlaTarget
+from apps.catalog.models import Playbook, RoutingRule, SeedRecord, SlaTarget
 from apps.catalog.services.refusals import constraint_of
 from apps.catalog.services.seed_files import SEED, Row, load_rows, without
 from apps.catalog.services.spans import refresh_spans
@@ -73,6 +73,7 @@ KINDS = (
         ("standard", "code", "location", "workflow", "target"),
         {"kind": "exception", "workflow": "workflow"},
     ),
+    Kind("deadline", catalog.DeadlineRule, ("workflow", "kind", "payer"), {"workflow": "workflow"}),
     Kind(
         "interface",
         catalog.Interface,
@@ -119,6 +120,7 @@ def seed(*, directory: Path = SEED) -> SeedReport:
         seed_kind(kind, rows[kind.name], run)
     seed_targets(targets, run)
     seed_playbooks(rows["playbook"], run)
+    seed_rules(rows["rule"], run)
     store_records(run)
     run.report.spans = refresh_spans()
     return run.report
@@ -305,3 +307,26 @@ def seed_playbooks(playbooks: Sequence[Row], run: Seeding) -> None:
             Playbook.objects.create(kind_id=kind, owner_id=owner, **told)
             run.report.created += 1
         remember("playbook", row["kind"], row, run)
+
+
+# -- routing rules -------------------------------------------------------------------------------
+
+RULE_NAMES = {"team": "team", "workflow": "workflow", "facility": "facility", "system": "system"}
+
+
+def seed_rules(rules: Sequence[Row], run: Seeding) -> None:
+    """First versions only, as of playbooks."""
+    known = set(RoutingRule.objects.values_list("code", flat=True))
+    for row in rules:
+        if ("rule", row["code"]) in run.written:
+            continue
+        if row["code"] not in known:
+            named = {name: run.ids[kind][row[name]] for name, kind in RULE_NAMES.items()
+                     if name in row}  # fmt: skip
+            told = without(row, *RULE_NAMES)
+            RoutingRule.objects.create(
+                **told, **{f"{name}_id": pk for name, pk in named.items()},
+                effective_from=TARGETS_FROM,
+            )  # fmt: skip
+            run.report.created += 1
+        remember("rule", row["code"], row, run)

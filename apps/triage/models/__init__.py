@@ -9,12 +9,12 @@ from apps.triage.models.cases import (
     Condition,
     Dismissal,
     Group,
-    MoneyDeadline,
     ResolvedBy,
     Status,
     Substatus,
 )
 from apps.triage.models.clocks import ClockMark
+from apps.triage.models.policy import PolicyRound, Turn
 from apps.triage.models.views import SavedView
 
 __all__ = [
@@ -28,13 +28,14 @@ __all__ = [
     "Group",
     "Look",
     "Mention",
-    "MoneyDeadline",
     "Pace",
     "Pend",
+    "PolicyRound",
     "ResolvedBy",
     "SavedView",
     "Skip",
     "Status",
     "Substatus",
     "Ticket",
+    "Turn",
 ]

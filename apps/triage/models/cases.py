@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
-from apps.catalog.models import ErrorClass, Playbook, Severity
+from apps.catalog.models import ErrorClass, MoneyDeadline, Playbook, Severity
 
 
 class Status(models.TextChoices):
@@ -67,16 +67,6 @@ class ResolvedBy(models.TextChoices):
     SOURCE = "source", "It is no longer so."
     ENDED = "ended", "The transaction ended."
     USER = "user", "Somebody resolved it."
-
-
-class MoneyDeadline(models.TextChoices):
-    """After which moment money is lost, or a promise about it broken."""
-
-    FILING = "filing", "Timely filing"
-    REFUND = "refund", "Refund due"
-    STATEMENT = "statement", "Statement run"
-    CLOSE = "close", "Period close"
-    SERVICE = "service", "Date of service"
 
 
 class Group(models.Model):
@@ -154,6 +144,10 @@ class Case(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
     )
     is_assigned_by_hand = models.BooleanField(db_default=False)
+    # The rule that won. Empty: none fits, and the playbook says whose it is.
+    routed_by = models.ForeignKey(
+        "catalog.RoutingRule", models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     # Whoever works it now, and until when nobody else does.
     leased_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
@@ -184,6 +178,8 @@ class Case(models.Model):
     )
     # What another hour of waiting costs: what the queue is in order of.
     score = models.BigIntegerField(db_default=0)
+    # As of when; from then its parts can be told (apps.triage.scoring).
+    scored_at = models.DateTimeField(null=True)
     # The keyed token of the account it is about: cases of one account have one owner.
     account = models.UUIDField(null=True)
     transfers = models.PositiveSmallIntegerField(db_default=0)
@@ -312,6 +308,7 @@ class CaseEvent(models.Model):
         UNDONE = "undone", "undid the last act"
         WARNED = "warned", "saw its time run short"
         BREACHED = "breached", "saw its time run out"
+        ROUTED = "routed", "moved it by a rule"
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="history")
     kind = models.CharField(max_length=12, choices=Kind)
