@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triage", "0006_routing"),
+        ("triage", "0007_queue_indexes"),
     ]
 
     operations = [
