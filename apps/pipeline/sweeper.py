@@ -15,6 +15,7 @@ from apps.scorecards import services as scorecards
 from apps.telemetry import journal
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
 from apps.triage.escalating import sweep_escalations
+from apps.triage.storms import sweep_storms
 from apps.triage.sweep import sweep_cases
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(services.sweep_due, 1.0),
         Duty(services.follow_rules, 2.0),
         Duty(sweep_cases, 2.0),
+        Duty(sweep_storms, 2.0),
         Duty(sweep_escalations, 60.0),
         Duty(services.sweep_clocks, 1.0),
         Duty(redrive_quarantine, 2.0),

@@ -7,6 +7,7 @@ from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
 from apps.triage.escalating import sweep_escalations
+from apps.triage.storms import sweep_storms
 from apps.triage.sweep import sweep_cases
 
 
@@ -23,6 +24,7 @@ def sweep() -> None:
     services.fold_journal(gather=services.GATHER_SECONDS)
     services.sweep_due()
     sweep_cases()
+    sweep_storms()
     services.follow_rules()
     services.sweep_clocks()
     redrive_quarantine()

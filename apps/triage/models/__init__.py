@@ -15,6 +15,7 @@ from apps.triage.models.cases import (
 )
 from apps.triage.models.clocks import ClockMark
 from apps.triage.models.policy import PolicyRound, Turn
+from apps.triage.models.storms import Storm, StormEvent, StormRound
 from apps.triage.models.views import SavedView
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "SavedView",
     "Skip",
     "Status",
+    "Storm",
+    "StormEvent",
+    "StormRound",
     "Substatus",
     "Ticket",
     "Turn",
