@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triage", "0007_queue_indexes"),
+        ("triage", "0008_pace"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
