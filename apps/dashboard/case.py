@@ -18,9 +18,9 @@ from apps.triage.lines import DEADLINES, PROMISE, state
 from apps.triage.models import Case, CaseEvent, Pend
 from apps.triage.offers import Asker, offers
 from apps.triage.outcomes import Outcomes
-from apps.triage.services.acting import full_name
+from apps.triage.services.acting import BESIDE, full_name
 from apps.triage.services.closing import Resolution
-from apps.triage.services.undoing import BESIDE, UNDO_FOR
+from apps.triage.services.undoing import UNDO_FOR
 from apps.triage.services.waiting import Waits
 
 PRODUCT = "Throughline"

@@ -174,7 +174,7 @@ DELETE FROM triage_storm m
  WHERE m.id = ANY(%(gone)s::uuid[])
    AND NOT EXISTS (SELECT FROM triage_stormevent e WHERE e.storm_id = m.id)
 """
-# It is over half an hour after the last of what is open failed last. Index: what is open of a storm.
+# It is over half an hour after the last of what is open failed last. Index: case_of_storm.
 END = """
 UPDATE triage_storm m SET ended_at = e.at
   FROM (SELECT id, GREATEST(last_seen, (SELECT max(c.last_seen) FROM triage_case c

@@ -1,6 +1,7 @@
 """Cases, the causes they share, and what people do with them."""
 
 from apps.triage.models.acts import Look, Mention, Pace, Pend, Skip, Ticket
+from apps.triage.models.bulk import BulkItem, BulkOperation, SkipReason, Verb
 from apps.triage.models.cases import (
     CLOSED,
     IS_OPEN,
@@ -21,6 +22,8 @@ from apps.triage.models.views import SavedView
 __all__ = [
     "CLOSED",
     "IS_OPEN",
+    "BulkItem",
+    "BulkOperation",
     "Case",
     "CaseEvent",
     "ClockMark",
@@ -35,6 +38,7 @@ __all__ = [
     "ResolvedBy",
     "SavedView",
     "Skip",
+    "SkipReason",
     "Status",
     "Storm",
     "StormEvent",
@@ -42,4 +46,5 @@ __all__ = [
     "Substatus",
     "Ticket",
     "Turn",
+    "Verb",
 ]

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0011_routing_rules"),
-        ("triage", "0008_pace"),
+        ("triage", "0009_bulk"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
