@@ -13,7 +13,18 @@ from bench.instance import Instance  # noqa: E402
 from bench.report import Figure, keep, table  # noqa: E402
 from config.supervisor import AlreadyRunning  # noqa: E402
 
-NAMES = ("accept", "fold", "workers", "system", "cpu", "visible", "reading", "pages", "growth")
+NAMES = (
+    "accept",
+    "fold",
+    "workers",
+    "system",
+    "cpu",
+    "visible",
+    "reading",
+    "pages",
+    "queue",
+    "growth",
+)
 
 
 def main() -> int:

@@ -62,7 +62,7 @@ ENTRIES = (
         "triage:queue",
         "inbox",
         "accounts.view_transactions",
-        pages=("triage:counts", "triage:filter", "triage:view", "triage:view-new"),
+        pages=("triage:counts", "triage:totals", "triage:filter", "triage:view", "triage:view-new"),
         letter="q",
     ),
     Entry(

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.utils.timezone import now
 
 from apps.catalog.models import Playbook
+from apps.catalog.models.exceptions import fills_in
 from apps.dashboard.looks import Look, Status
 from apps.triage.models import Case, Condition
 
@@ -17,6 +18,7 @@ class Trouble:
     title: str
     kind: str
     happened: str
+    steps: list[str]
     book: Playbook | None
     look: Look
     native: str
@@ -34,6 +36,7 @@ def trouble(case: Case) -> Trouble:
         title=book.title if book else _unexplained(case),
         kind=case.kind.code if case.kind else "",
         happened=book.happened.format_map(_blanks(case)) if book else "",
+        steps=_steps(book, case) if book else [],
         book=book,
         look=Status.OPEN if case.is_open else Status.RESOLVED,
         native=" ".join(filter(None, native)),
@@ -42,6 +45,12 @@ def trouble(case: Case) -> Trouble:
         over_at=case.resolved_at,
         over=case.get_resolved_by_display(),
     )
+
+
+def _steps(book: Playbook, case: Case) -> list[str]:
+    """What to do, filled in like the first line; braces that mean nothing stay as they are."""
+    blanks = _blanks(case)
+    return [one.format_map(blanks) if fills_in(one) else one for one in book.to_do]
 
 
 def _words(case: Case, at: datetime) -> Playbook | None:

@@ -22,12 +22,14 @@ from apps.catalog.services import refresh_spans
 from apps.core.db import execute
 from apps.scorecards import compaction, verification
 from apps.scorecards import services as scorecards
+from apps.scorecards.pace import slowest_seconds
 from apps.scorecards.pulse import refresh_pulse
 from apps.telemetry import fold, journal, partitions
 from apps.telemetry.services.retention import forget_quarantine
 from apps.telemetry.services.searches import forget_searches
 from apps.telemetry.services.signatures import forget_signatures
 from apps.triage import clocks, policy
+from apps.triage.checkpoints import keep_pace
 from apps.triage.fold import record_cases, record_missing
 
 log = logging.getLogger(__name__)
@@ -244,6 +246,7 @@ def maintain() -> None:
     sweep_silent()
     scorecards.take_snapshot()
     refresh_pulse(now=now())
+    keep_pace(slowest_seconds, now())
     forget_signatures()
     forget_quarantine()
     forget_searches()

@@ -5,13 +5,15 @@ clock promises for work on its way. A step that no clock covers, and one that en
 (a denial is answered by a new claim), shows nothing: there a person's word counts.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from apps.core.db import fetch_all, fetch_one
-from apps.triage.models import Case, Condition
+from apps.core.db import execute, fetch_all, fetch_one
+from apps.triage.models import Case, Condition, Pace
 
 SHORTEST_GRACE = timedelta(minutes=5)
+MEASURED_EVERY = timedelta(days=1)
 
 # The first clock that covers the step decides: integration before business, or, of an overdue case,
 # the one that ran out. Whoever is slower than they promised is waited for as long as they take.
@@ -38,6 +40,12 @@ SELECT s.name AS stage, GREATEST(
 LATENCY = """
 SELECT COALESCE((SELECT p99_seconds FROM triage_pace WHERE workflow_id = %(workflow)s), 0)
        AS seconds
+"""
+REMEMBER = """
+INSERT INTO triage_pace (workflow_id, p99_seconds, measured_at)
+SELECT w, s, %(at)s FROM unnest(%(workflows)s::integer[], %(seconds)s::integer[]) AS m (w, s)
+    ON CONFLICT (workflow_id) DO UPDATE
+   SET p99_seconds = EXCLUDED.p99_seconds, measured_at = EXCLUDED.measured_at
 """
 CLOCK_OF = {Condition.OVERDUE: "integration", Condition.BUSINESS_OVERDUE: "business"}
 
@@ -73,3 +81,14 @@ def echoes_until(case: Case, at: datetime) -> datetime:
     seen before the fix is no news, though its sender's clock may be ahead."""
     latency = fetch_one(LATENCY, {"workflow": case.workflow_id}, row=_Latency)
     return max(at + max(SHORTEST_GRACE, timedelta(seconds=latency.seconds)), case.last_seen)
+
+
+def keep_pace(measure: Callable[[datetime], Mapping[int, int]], at: datetime) -> None:
+    """Once a day, note how slow each workflow is; `measure` tells in seconds."""
+    if Pace.objects.filter(measured_at__gt=at - MEASURED_EVERY).exists():
+        return
+    found = measure(at)
+    execute(
+        REMEMBER,
+        {"at": at, "workflows": list(found), "seconds": list(found.values())},
+    )

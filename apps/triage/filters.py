@@ -16,6 +16,7 @@ from uuid import UUID
 from apps.catalog.models import ErrorClass, MoneyDeadline
 from apps.telemetry.search import MOST_HITS, find
 from apps.telemetry.services import searches
+from apps.triage.models import Group
 from apps.triage.reader import Reader
 
 NONE, ME, MINE = "none", "me", "mine"
@@ -25,9 +26,8 @@ STATE: LiteralString = (
     "CASE WHEN c.status = 'open' THEN COALESCE(NULLIF(c.substatus, ''), 'ongoing') "
     "ELSE c.status END"
 )
-# The next of its deadlines, and the one that matters: money comes before our own promise.
+# The next of its deadlines, money's or our own.
 NEXT_DUE: LiteralString = "LEAST(c.money_due_at, c.resolve_by)"
-CLOCK: LiteralString = "COALESCE(c.money_due_at, c.resolve_by)"
 
 STATES = {
     "new": "New",
@@ -280,6 +280,15 @@ def _cause(_: Reader, text: str) -> Clause | None:
         return None
 
 
+def _cause_name(_: Reader, text: str) -> str:
+    """By its code, which is what makes it this one."""
+    try:
+        found = Group.objects.filter(pk=UUID(text)).first()
+    except ValueError:
+        return text
+    return str(found) if found else "one cause"
+
+
 def _found(reader: Reader, token: str) -> Clause | None:
     """What a search by number led to; the number itself stays behind the token."""
     text = searches.text_of(reader.user, token)
@@ -329,7 +338,7 @@ FILTERS = {
                       lambda _, code: code if code in MoneyDeadline.values else None),
                _from(dict(MoneyDeadline.choices))),
         Filter("text", "Title has", _text, _itself),
-        Filter("cause", "Root cause", _cause, lambda _, text: "one cause"),
+        Filter("cause", "Root cause", _cause, _cause_name),
         Filter("found", "Number", _found, lambda _, text: "as searched"),
     )
 }  # fmt: skip
@@ -359,11 +368,20 @@ class Asked:
         return urlencode(self.chosen)
 
     def clauses(self, reader: Reader) -> list[Clause]:
-        """What must hold; what means nothing to this reader matches nothing."""
-        return [
-            FILTERS[name].means(reader, text) or Clause(NOTHING)
-            for name, text in self.chosen.items()
-        ]
+        """What must hold, of what is the reader's business; what means nothing to them matches
+        nothing."""
+        found = (FILTERS[name].means(reader, text) for name, text in self.chosen.items())
+        return [*_of_realm(reader), *(one or Clause(NOTHING) for one in found)]
+
+
+def _of_realm(reader: Reader) -> list[Clause]:
+    """Those kinds only that somebody may look at."""
+    realm = reader.realm
+    if realm.is_everything:
+        return []
+    sql: LiteralString = "c.kind_id = ANY(%({p}realm)s::bigint[])"
+    either: LiteralString = f"({sql} OR c.kind_id IS NULL)"
+    return [Clause(either if realm.has_unexplained else sql, {"realm": list(realm.kinds)})]
 
 
 def conditions(

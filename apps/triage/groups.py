@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
+from urllib.parse import urlencode
 from uuid import UUID
 
 from apps.core.db import fetch_all
 from apps.triage.filters import NEXT_DUE, NONE, STATE, Asked, conditions
-from apps.triage.models import Group
+from apps.triage.models import Condition, Group
 from apps.triage.queue import OPEN, Totals, narrowed
 from apps.triage.reader import Reader
 from apps.triage.words import OVERDUE, UNEXPLAINED
@@ -73,6 +74,8 @@ class Named:
     name: str
     fact: str
     code: str
+    # Of a cause nobody has explained: how the catalogue is asked what its code means.
+    unknown: str = ""
 
 
 def sums(reader: Reader, asked: Asked, key: LiteralString, *, first: LiteralString) -> list[Sum]:
@@ -84,8 +87,10 @@ def sums(reader: Reader, asked: Asked, key: LiteralString, *, first: LiteralStri
 
 
 def grouped(reader: Reader, asked: Asked, by: str) -> list[Named]:
-    """The groups of a question, the dearest first."""
-    found = sums(reader, asked, GROUPINGS[by][1], first="amount")
+    """The groups of a question, the dearest first; of what nobody has explained, the largest: that
+    is where an explanation helps most."""
+    first: LiteralString = "cases" if asked.chosen.get("kind") == NONE else "amount"
+    found = sums(reader, asked, GROUPINGS[by][1], first=first)
     naming = _causes(reader, found) if by == "cause" else named(reader, by, found)
     return [Named(one, *naming.get(one.key or NONE, (one.key or "None", "", one.key or NONE)))
             for one in found]  # fmt: skip
@@ -112,11 +117,12 @@ def rest_of(found: Sequence[Named], totals: Totals) -> Rest | None:
     )
 
 
-Naming = Mapping[str, tuple[str, str, str]]
+Naming = Mapping[str, tuple[str, ...]]
 
 
 def _causes(reader: Reader, found: Sequence[Sum]) -> Naming:
-    """A cause is called by its kind; where it struck and by which code stands beside it."""
+    """A cause is called by its kind; where it struck and by which code stands beside it. One that
+    nobody has explained has no other name than its code."""
     ids = [UUID(one.key) for one in found if one.key]
     groups = Group.objects.in_bulk(ids)
     stages, lines = reader.catalogue.stages_by_id, reader.catalogue.workflows_by_id
@@ -125,17 +131,20 @@ def _causes(reader: Reader, found: Sequence[Sum]) -> Naming:
         group = groups[UUID(one.key)] if one.key else None
         if group is None:
             continue
-        known = reader.words.title(one.kind_id, reader.now) if one.kind_id else ""
-        name = known or (UNEXPLAINED if group.error_code else OVERDUE)
         stage = stages.get(group.stage_id)
+        known = reader.words.title(one.kind_id, reader.now) if one.kind_id else ""
         code = f"{group.error_standard} {group.error_code}".strip()
-        facts = (lines[group.workflow_id].short_name, stage.name if stage else "", code,
-                 _places(reader, one))  # fmt: skip
-        naming[str(group.pk)] = (name, " · ".join(filter(None, facts)), group.pk.hex)
+        name = known or code or (UNEXPLAINED if group.condition == Condition.FAILED else OVERDUE)
+        facts = (lines[group.workflow_id].short_name, stage.name if stage else "",
+                 code if known else "", _places(one))  # fmt: skip
+        asks = {"standard": group.error_standard, "code": group.error_code,
+                "workflow": lines[group.workflow_id].code}  # fmt: skip
+        unknown = "" if known or not group.error_code else urlencode(asks)
+        naming[str(group.pk)] = (name, " · ".join(filter(None, facts)), group.pk.hex, unknown)
     return naming
 
 
-def _places(reader: Reader, one: Sum) -> str:
+def _places(one: Sum) -> str:
     return f"{one.facilities} facilities" if one.facilities > 1 else "one facility"
 
 

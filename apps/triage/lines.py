@@ -58,6 +58,10 @@ class Line:
     age: timedelta
 
     @property
+    def is_open(self) -> bool:
+        return self.row.resolved_at is None
+
+    @property
     def id(self) -> UUID:
         return self.row.id
 

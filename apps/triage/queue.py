@@ -1,9 +1,10 @@
 """The queue's statements: a page of cases, how many there are, and what they come to.
 
-All read the index case_queue, most of them without the table. In the order of the score a page is
-the beginning of each facility's range, so it costs the same however much is open; any other order
-sorts what the reader may see. A page begins after, or ends before, a mark: the place of a case in
-that order, and its id. What comes in or changes meanwhile moves no other row.
+All read the index case_queue, most of them without the table. In the order of the score, and in
+that of the money clock, a page is the beginning of each facility's range, so it costs the same
+however much is open; any other order sorts what the reader may see. A page begins after, or ends
+before, a mark: the place of a case in that order, and its id. What comes in or changes meanwhile
+moves no other row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from uuid import UUID
 from django.db.models import TextChoices
 
 from apps.core.db import fetch_all, fetch_one
-from apps.triage.filters import CLOCK, NEXT_DUE, Asked, Clause, conditions
+from apps.triage.filters import NEXT_DUE, NONE, Asked, Clause, conditions
 from apps.triage.reader import Reader
 
 PAGE = 50
@@ -23,13 +24,17 @@ OPEN: LiteralString = "NOT (c.status IN ('resolved', 'dismissed', 'merged'))"
 
 # What orders may be of, each with the way it begins. A place is never NULL, so that every row has
 # one to be after.
+# Those that an index has in each facility's range; any other sorts what a question leaves.
+RANGED = frozenset({"score", "due"})
+# What is asked of so few cases that an index of its own finds them.
+SELECTIVE = frozenset({"owner", "found"})
 ORDERS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "score": ("c.score", "DESC"),
     "severity": ("c.severity", "ASC"),
     "facility": ("p.place", "ASC"),
     "workflow": ("p.place", "ASC"),
     "amount": ("COALESCE(c.amount_minor, -1)", "DESC"),
-    "due": (f"COALESCE({CLOCK}, 'infinity')", "ASC"),
+    "due": ("COALESCE(c.money_due_at, c.resolve_by, 'infinity'::timestamptz)", "ASC"),
     "age": ("c.opened_at", "ASC"),
     "owner": ("COALESCE(p.place, 2147483647)", "ASC"),
 }
@@ -43,16 +48,40 @@ NAMED: Mapping[str, LiteralString] = {
     " ON p.id = c.assignee_id",
 }
 OTHER_WAY: Mapping[str, LiteralString] = {"ASC": "DESC", "DESC": "ASC"}
+# What lies beyond a mark in an order.
+SIGNS: Mapping[str, LiteralString] = {"ASC": ">", "DESC": "<"}
 TIMES = ("due", "age")
 
-BY_SCORE: LiteralString = """
-SELECT near.id, near.place
-  FROM unnest(%(facilities)s::integer[]) AS f (id)
- CROSS JOIN LATERAL (
-       SELECT c.id, c.score AS place FROM triage_case c
-        WHERE c.facility_id = f.id AND {open} AND {asked} AND {beyond}
-        ORDER BY c.score {way}, c.id {way} LIMIT {limit}) AS near
- ORDER BY near.place {way}, near.id {way} LIMIT {limit}
+# From the beginning of each facility's range: first so many of each that a page is likely among
+# them; then, of those facilities whose last one was still before the end of the page, all it takes.
+BY_PLACE: LiteralString = """
+WITH leading_ones AS MATERIALIZED (
+    SELECT f.id AS facility, near.id, near.place,
+           row_number() OVER (PARTITION BY f.id ORDER BY near.place {way}, near.id {way}) AS at
+      FROM unnest(%(facilities)s::integer[]) AS f (id)
+     CROSS JOIN LATERAL (
+           SELECT c.id, {place} AS place FROM triage_case c
+            WHERE c.facility_id = f.id AND {open} AND {asked} AND {beyond}
+            ORDER BY {place} {way}, c.id {way} LIMIT {few}) AS near
+), page AS MATERIALIZED (
+    SELECT id, place FROM leading_ones ORDER BY place {way}, id {way} LIMIT {limit}
+), ends AS (
+    SELECT place, id FROM page ORDER BY place {back}, id {back} LIMIT 1
+), unfinished AS MATERIALIZED (
+    SELECT s.facility, s.place, s.id FROM leading_ones s
+     WHERE s.at = {few}
+       AND ((SELECT count(*) FROM page) < {limit}
+            OR (s.place, s.id) {before} (SELECT place, id FROM ends))
+)
+SELECT id, place FROM (
+    SELECT id, place FROM page
+     UNION ALL
+    SELECT more.id, more.place FROM unfinished u CROSS JOIN LATERAL (
+           SELECT c.id, {place} AS place FROM triage_case c
+            WHERE c.facility_id = u.facility AND {open} AND {asked}
+              AND ({place}, c.id) {after} (u.place, u.id)
+            ORDER BY {place} {way}, c.id {way} LIMIT {limit}) AS more) AS found
+ ORDER BY place {way}, id {way} LIMIT {limit}
 """
 BY_ANY: LiteralString = """
 SELECT c.id, {place} AS place
@@ -80,7 +109,7 @@ SELECT c.id, c.condition, c.transaction_id, c.stage_id, c.error_class, c.workflo
 """
 BY_IDS: LiteralString = """
 SELECT c.id, array_position(%(ids)s::uuid[], c.id) AS place FROM triage_case c
- WHERE c.id = ANY(%(ids)s::uuid[]) AND c.facility_id = ANY(%(facilities)s::integer[])
+ WHERE c.id = ANY(%(ids)s::uuid[]) AND c.facility_id = ANY(%(facilities)s::integer[]) AND {asked}
 """
 TELLING = ["claim", "remit", "refund", "account", "encounter", "authorization", "journal"]
 
@@ -255,8 +284,9 @@ def everything(reader: Reader, asked: Asked, order: Order, most: int) -> list[Ro
 
 def by_ids(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
     """Cases as they are now, open or not, in the order they are named."""
-    params = {"ids": list(ids), "facilities": list(reader.facilities), "telling": TELLING}
-    return fetch_all(ROWS.format(found=BY_IDS, way="ASC"), params, row=Row)
+    sql, params = conditions(Asked({}).clauses(reader))
+    params |= {"ids": list(ids), "facilities": list(reader.facilities), "telling": TELLING}
+    return fetch_all(ROWS.format(found=BY_IDS.format(asked=sql), way="ASC"), params, row=Row)
 
 
 def _beyond(
@@ -267,9 +297,11 @@ def _beyond(
     is_beyond, where = _is_beyond(place, direction, order, mark)
     clauses, facilities = narrowed(reader, asked)
     sql, params = conditions(clauses)
-    found = (BY_SCORE if order.by == "score" else BY_ANY).format(
-        open=OPEN, asked=sql, beyond=is_beyond, way=direction, limit=str(int(limit)),
-        place=place, named=NAMED.get(order.by, ""),
+    is_ranged = order.by in RANGED and not _is_selective(asked)
+    found = (BY_PLACE if is_ranged else BY_ANY).format(
+        open=OPEN, asked=sql, beyond=is_beyond, way=direction, back=OTHER_WAY[direction],
+        limit=str(int(limit)), few=str(_few(limit, len(facilities))), place=place,
+        after=SIGNS[direction], before=SIGNS[OTHER_WAY[direction]], named=NAMED.get(order.by, ""),
     )  # fmt: skip
     return fetch_all(
         ROWS.format(found=found, way=direction),
@@ -278,12 +310,21 @@ def _beyond(
     )
 
 
+def _is_selective(asked: Asked) -> bool:
+    return any(asked.chosen.get(name, NONE) != NONE for name in SELECTIVE)
+
+
+def _few(limit: int, facilities: int) -> int:
+    """Of each facility, three times its share of a page."""
+    return min(limit, 1 + 3 * limit // max(facilities, 1))
+
+
 def _is_beyond(
     place: LiteralString, direction: LiteralString, order: Order, mark: Mark | None
 ) -> tuple[LiteralString, dict[str, Any]]:
     if mark is None:
         return "true", {}
-    sign: LiteralString = "<" if direction == "DESC" else ">"
+    sign = SIGNS[direction]
     kind: LiteralString = "timestamptz" if order.by in TIMES else "bigint"
     sql: LiteralString = f"({place}, c.id) {sign} (%(place)s::{kind}, %(id)s::uuid)"
     return sql, {"place": mark.place, "id": mark.id}

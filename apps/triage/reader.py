@@ -11,6 +11,7 @@ from apps.accounts.models import User
 from apps.accounts.people import role_codes
 from apps.catalog.snapshot import Snapshot, snapshot
 from apps.core.db import fetch_all
+from apps.triage.realms import Realm, seen_by
 from apps.triage.words import Words, words
 
 TEAMS = """
@@ -39,6 +40,11 @@ class Reader:
     facilities: tuple[int, ...]
     catalogue: Snapshot
     now: datetime
+
+    @cached_property
+    def realm(self) -> Realm:
+        """The kinds that are their business."""
+        return seen_by(self.user)
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -61,7 +61,7 @@ EVERYBODYS = (
     _standing("filing", "Filing deadline ≤ 14 d", ALL, deadline="filing", due="14d", sort="due"),
     _standing("high-value", "High value > $10k", ALL, dollars="over-10000", sort="amount"),
     View("technical", "Technical", ALL, {"class": ",".join(TECHNICAL)}),
-    _standing("unexplained", "Unexplained", ALL, kind="none"),
+    _standing("unexplained", "Unexplained", ALL, kind="none", group="cause"),
 )
 # Where a role begins; anybody else with all that is open.
 DEFAULTS: Mapping[str, str] = {

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from apps.triage.views import downloads, queue, saved
+from apps.triage.views import api, downloads, queue, saved
 
 app_name = "triage"
 
 urlpatterns = [
+    path("api/v1/cases", api.cases, name="cases-api"),
     path("exceptions/", queue.index, name="queue"),
     path("exceptions/counts/", queue.counts, name="counts"),
+    path("exceptions/totals/", queue.totals, name="totals"),
     path("exceptions/fresh/", queue.fresh, name="fresh"),
     path("exceptions/find/", queue.find, name="find"),
     path("exceptions/filters/<slug:name>/", queue.menu, name="filter"),

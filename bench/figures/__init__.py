@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterator
 
 from bench.bench import Bench
-from bench.figures import accept, cpu, fold, growth, pages, reading, system, visible, workers
+from bench.figures import (
+    accept,
+    cpu,
+    fold,
+    growth,
+    pages,
+    queue,
+    reading,
+    system,
+    visible,
+    workers,
+)
 from bench.report import Figure
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
@@ -14,6 +25,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "visible": visible.measure,
     "reading": reading.measure,
     "pages": pages.measure,
+    "queue": queue.measure,
     "growth": growth.measure,
     "workers": workers.measure,
 }

@@ -156,10 +156,12 @@ GET  telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302
 POST telemetry:key-revoke          no   403 403 404 403 403 403 403 404 403  302  302
 GET  triage:queue                  own  200 200 200 200 200 403 200 403 403  302  302
 GET  triage:counts                 own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:totals                 own  200 200 200 200 200 403 200 403 403  302  302
 GET  triage:fresh                  own  200 200 200 200 200 403 200 403 403  302  302
 GET  triage:filter                 own  200 200 200 200 200 403 200 403 403  302  302
 GET  triage:filter                 other 404 404 404 404 404 403 404 403 403 302  302
 GET  triage:filter                 no   404 404 404 404 404 403 404 403 403  302  302
+GET  triage:cases-api              own  200 200 200 200 200 403 200 403 403  401  401
 GET  triage:find                   own  405 405 405 405 405 405 405 405 405  302  302
 POST triage:find                   own  302 302 302 302 302 403 302 403 403  302  302
 GET  triage:cases-table            own  200 200 200 200 200 403 200 403 403  302  302

@@ -50,6 +50,12 @@ def test_it_says_what_happened_what_it_blocks_and_what_to_do(desk, at):
     assertNotContains(page, "<title>ACME", status_code=200)
 
 
+def test_steps_are_filled_in_like_the_first_line(desk, at):
+    case = desk.case(kind=desk.kinds["money"])
+    Case.objects.update(error_location="NM109")
+    assertContains(at(desk.ana).get(address(case)), "Fill in NM109.")
+
+
 def test_out_of_scope_out_of_realm_and_nowhere_are_the_same(desk, at):
     south, billing = desk.case(facility=desk.network.facilities[1]), desk.case()
     assert at(desk.ana).get(address(south)).status_code == 404

@@ -33,6 +33,11 @@ ROLES = {
     "eve": "executive",
 }
 
+STEPS = {
+    "billing": "Look.\nMend it.",
+    "technical": "Look.\nMend it.",
+    "money": "Fill in {place}.\nFill in {nothing} else.",
+}
 # What state it is in is computed by the database.
 ON_ITS_WAY = """
 INSERT INTO telemetry_transaction (id, workflow_id, facility_id, correlation_id, first_at, last_at,
@@ -142,7 +147,7 @@ def kinds(network: Network) -> dict[str, ExceptionKind]:
         made[name] = ExceptionKind.objects.create(code=code, position=position)
         Playbook.objects.create(
             kind=made[name], title=f"About {name}", happened="It failed at “{step}”.",
-            matters="It waits.", steps="Look.\nMend it.", owner=teams[team], replay="fixed",
+            matters="It waits.", steps=STEPS[name], owner=teams[team], replay="fixed",
             severity=2, due_seconds=5 * 86_400, due_measure="elapsed", effective_from=LONG_AGO,
             why="for the test",
         )  # fmt: skip

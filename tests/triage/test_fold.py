@@ -8,8 +8,10 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
+from django.utils.timezone import now
 
 from apps.pipeline import services
+from apps.scorecards import compaction
 from apps.triage import services as triage
 from apps.triage.models import Case, CaseEvent, Group, Pace, Pend
 from apps.triage.services import acting
@@ -457,3 +459,24 @@ def test_people_who_press_next_at_once_get_different_cases(network):
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(work, people))) == 4
+
+
+def test_how_slow_a_workflow_is_is_measured_once_a_day_from_its_own_work(network):
+    moment = now()
+    for number in range(100):
+        start = moment - timedelta(hours=5)
+        late = timedelta(minutes=50 if number > 97 else 1)
+        fold(
+            network,
+            {"rank": 1, "at": start},
+            {"rank": 3, "at": start + late},
+            subject=f"s-{number}",
+        )
+    compaction.compact()
+    services.maintain()
+    pace = Pace.objects.get()
+    assert pace.workflow == network.workflows[0]
+    assert abs(pace.p99_seconds - 3_000) < 300
+    Pace.objects.update(p99_seconds=1)
+    services.maintain()
+    assert Pace.objects.get().p99_seconds == 1

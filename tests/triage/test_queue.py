@@ -189,6 +189,22 @@ def test_nothing_of_another_facility_is_listed_counted_or_named(place, somebody,
     assert "data-case" not in fresh.content.decode()
 
 
+def test_who_approves_money_sees_money_kinds_alone(place, browser):
+    crowd(place, 60, seed=25, facility=NORTH)
+    payment = ExceptionKind.objects.create(code="PAY-98", position=98)
+    paid = [one.pk for one in Case.objects.all()[:7]]
+    Case.objects.filter(pk__in=paid).update(kind=payment)
+    finance = make_person("fin", "finance_approver", place.facilities[NORTH])
+    who = reader(finance, now())
+    assert set(walked(who, Asked({}), Order())) == set(paid)
+    assert set(walked(who, Asked({}), Order.of("amount"))) == set(paid)
+    assert queue.totals(who, Asked({})).cases == 7
+    assert queue.counts(who, [Asked({})]) == [7]
+    assert [one.sum.cases for one in grouped(who, Asked({}), "kind")] == [7]
+    everything = list(Case.objects.values_list("pk", flat=True))
+    assert {one.id for one in queue.by_ids(who, everything)} == set(paid)
+
+
 def test_a_filter_that_is_not_known_matches_nothing_and_says_so(place, browser):
     crowd(place, 10, seed=12)
     for query in (
@@ -316,3 +332,54 @@ def _explained(who):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN " + statement)
         return cursor.fetchall()
+
+
+def test_a_question_about_much_gets_its_rows_first_and_its_sums_a_moment_later(
+    place, browser, monkeypatch
+):
+    crowd(place, 60, seed=21)
+    monkeypatch.setattr("apps.triage.summary.MANY", 10)
+    assert "at risk" in browser.get("/exceptions/?view=all").content.decode()
+    later = browser.get("/exceptions/?view=all&severity=S1,S2").content.decode()
+    assert "Adding up" in later
+    assert "data-case" in later
+    address = re.search(r'hx-get="(/exceptions/totals/[^"]+)"', later)[1].replace("&amp;", "&")
+    told = browser.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "at risk" in told
+    without_script = browser.get("/exceptions/?view=all&severity=S3&count=now").content.decode()
+    assert "Adding up" not in without_script
+
+
+def test_what_nobody_has_explained_is_ranked_by_volume_with_its_share(place, browser):
+    crowd(place, 40, seed=22, facility=NORTH)
+    Case.objects.filter(kind=None).update(kind=ExceptionKind.objects.get(code="TST-10"))
+    Case.objects.filter(pk__in=[one.pk for one in Case.objects.all()[:4]]).update(kind=None)
+    page = browser.get("/exceptions/?view=unexplained").content.decode()
+    assert re.search(r"90 %</b>\s+of what is open is explained", page)
+    assert "standard=http&amp;code=50" in page
+    counts = [int(one) for one in re.findall(r'</th>\s*<td class="num">(\d+)</td>', page)]
+    assert counts[:-1] == sorted(counts[:-1], reverse=True)
+
+
+def test_programs_ask_the_same_and_get_pages_that_add_up(place, browser):
+    made = crowd(place, 120, seed=23)
+    found, after = [], ""
+    while True:
+        said = browser.get(f"/api/v1/cases?sort=-amount&after={after}").json()
+        found += [one["id"] for one in said["cases"]]
+        after = said["next"]
+        if not after:
+            break
+    mine = {str(one.pk) for one in made if one.facility_id == place.facilities[NORTH].pk}
+    assert (set(found), len(found)) == (mine, len(mine))
+    refused = browser.get("/api/v1/cases?facility=SOUTH")
+    assert (refused.status_code, refused.json()["code"]) == (400, "unknown_filter")
+    assert browser.get("/api/v1/cases?view=nobodys").status_code == 404
+
+
+def test_a_file_has_every_row_masked_and_no_formula(place, browser):
+    crowd(place, 70, seed=24, facility=NORTH)
+    Case.objects.update(payer="=1+1")
+    lines = browser.get("/exceptions/cases.csv?view=all").content.decode().splitlines()
+    assert len(lines) == 2 + 70
+    assert "'=1+1" in lines[2]

@@ -1,12 +1,13 @@
 """Cells of the lists of cases, which a page has hundreds of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 from django import template
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from apps.catalog.models import ErrorClass
 from apps.core.addresses import address
@@ -14,6 +15,7 @@ from apps.core.markup import markup
 from apps.dashboard import wording
 from apps.dashboard.icons import icon
 from apps.dashboard.looks import Status
+from apps.dashboard.templatetags.throughline import severity
 from apps.triage.lines import Clock, Line
 
 register = template.Library()
@@ -46,23 +48,45 @@ def opens(context: dict[str, Any], by: str, code: str) -> str:
     return found
 
 
+# The row is made here and not in a template, which would take three times as long for fifty.
+ROW = (
+    '<tr class="case{}" id="case-{}" data-case="{}" data-amount="{}">'
+    '<td class="c"><input class="js-only" type="checkbox" data-pick aria-label="Select {}"></td>'
+    '{}<th scope="row" class="t"><a href="{}">{}</a> <span class="sub">{}</span></th>{}</tr>'
+)
+SEVERITY = '<td class="c-severity">{}</td>'
+
+
 @register.simple_tag
-def case_cell(name: str, line: Line) -> SafeString:
-    """One column of a case; its severity and its title stand before the others."""
-    if name not in CELLS:
-        return mark_safe("")
+def case_row(line: Line, columns: Sequence[str]) -> SafeString:
+    """A case in the list: its severity and its title stand before the other columns."""
+    id = line.id.hex
+    first = markup(SEVERITY, _severity(line.row.severity)) if "severity" in columns else ""
+    cells = (markup(CELL, name, *_cell(name, line)) for name in columns if name in CELLS)
+    return markup(
+        ROW, "" if line.is_open else " over", id, id, line.row.amount_minor or 0,
+        f"{line.title}, {line.number}" if line.number else line.title, SafeString(first),
+        address("dashboard:case", line.row.id), line.title, line.fact,
+        SafeString("".join(cells)),
+    )  # fmt: skip
+
+
+def _cell(name: str, line: Line) -> tuple[str, object]:
     css, cell = CELLS[name]
-    return markup(CELL, name, css, cell(line))
+    return css, cell(line)
+
+
+_severity = cache(severity)
 
 
 @register.simple_tag
+@cache
 def case_state(code: str) -> SafeString:
     """Icon and word of where a case stands."""
     look = STATES.get(code, Status.OPEN)
     return markup('<span class="st {}">{}{}</span>', look.css, icon(look.icon), look.word)
 
 
-@register.simple_tag
 def money_clock(clock: Clock | None) -> SafeString:
     """How much time is left until which deadline, and how much of it is used up."""
     if clock is None:
@@ -80,7 +104,6 @@ def money_clock(clock: Clock | None) -> SafeString:
     )
 
 
-@register.simple_tag
 def owner(line: Line) -> SafeString:
     """Initials and name of who works it."""
     name = line.row.owner
@@ -96,11 +119,6 @@ def owner(line: Line) -> SafeString:
 def form_id() -> str:
     """Sent twice, a form with it happens once."""
     return str(uuid4())
-
-
-@register.simple_tag
-def case_address(line: Line) -> str:
-    return address("dashboard:case", line.row.id)
 
 
 @register.filter

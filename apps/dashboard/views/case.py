@@ -21,7 +21,7 @@ from apps.dashboard.scope import scope_of
 from apps.telemetry.access import person
 from apps.telemetry.models import Transaction
 from apps.triage import page, worktime
-from apps.triage.models import Case
+from apps.triage.models import Case, Status
 from apps.triage.offers import Asker
 from apps.triage.outcomes import outcomes
 from apps.triage.realms import is_worker, worked_by
@@ -53,14 +53,15 @@ def act(request: HttpRequest, id: UUID, verb: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, id, tried={verb: form}, status=422)
     try:
-        deed.does(found.pk, by=asker.user, **said(form), **_told(form, asker))
+        now_is = deed.does(found.pk, by=asker.user, **said(form), **_told(form, asker))
     except Conflict as conflict:
         return _page(request, id, conflict=conflict, status=409)
     except Refused as refused:
         form.add_error(None, refused.reason)
         status = 403 if isinstance(refused, NotAllowed) else 422
         return _page(request, id, tried={verb: form}, refused=refused.reason, status=status)
-    messages.success(request, deed.done)
+    is_unproven = deed.verb == "resolve" and now_is.status == Status.VERIFYING
+    messages.success(request, "Resolved, to be confirmed." if is_unproven else deed.done)
     return redirect("dashboard:case", found.pk)
 
 
@@ -172,6 +173,8 @@ def _faster(conflict: Conflict, asker: Asker) -> dict[str, Any]:
     event = conflict.event
     if event is None:
         return {"faster": "Somebody changed it meanwhile."}
-    name = full_name(event.actor) if event.actor else words.PRODUCT
     ago = wording.duration(max(asker.now - event.at, timedelta(seconds=1)))
+    if event.actor == asker.user:
+        return {"faster": f"You {event.get_kind_display()} {ago} ago, in another window."}
+    name = full_name(event.actor) if event.actor else words.PRODUCT
     return {"faster": f"{name} {event.get_kind_display()} {ago} ago. Nothing of yours was changed."}

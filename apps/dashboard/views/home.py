@@ -20,13 +20,14 @@ KEYS = (
     ("/", "", "Search"),
     ("j", "k", "Next row, previous row"),
     ("Enter", "o", "Open the row"),
+    ("x", "Shift x", "Select the exception, or all up to it"),
     ("u", "", "Back to the list"),
     ("n", "", "Take the next best case"),
     ("i", "", "Take a case, or give it back"),
     ("r", "p", "Resolve a case, put it aside"),
     ("a", "d", "Assign a case, dismiss it"),
     ("c", "z", "Note on a case, undo the last act"),
-    ("Esc", "", "Close"),
+    ("Esc", "", "Close, or select nothing"),
     ("?", "", "This list"),
 )
 

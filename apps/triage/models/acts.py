@@ -96,6 +96,7 @@ class Pace(models.Model):
         "catalog.Workflow", models.CASCADE, primary_key=True, related_name="+"
     )
     p99_seconds = models.PositiveIntegerField(null=True, help_text="Of the last weeks.")
+    measured_at = models.DateTimeField(null=True)
     verify_seconds = models.PositiveIntegerField(
         null=True, blank=True,
         help_text="A fix must show within so many seconds. Empty: as fast as the target says.",

@@ -259,6 +259,25 @@ class Case(models.Model):
                 condition=IS_OPEN,
                 include=QUEUE_READS,
             ),
+            # Reader: the queue by money clock, in the same way.
+            models.Index(
+                F("facility"),
+                models.Func(
+                    F("money_due_at"),
+                    F("resolve_by"),
+                    template="COALESCE(%(expressions)s, 'infinity'::timestamptz)",
+                    output_field=models.DateTimeField(),
+                ),
+                F("id"),
+                name="case_clock",
+                condition=IS_OPEN,
+            ),
+            # Reader: the queue of one person.
+            models.Index(
+                fields=["assignee"],
+                name="case_of_person",
+                condition=IS_OPEN & Q(assignee__isnull=False),
+            ),
             # Reader: the sweep, what is due to be looked at.
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="case_wakes"),
         ]

@@ -12,19 +12,19 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import needs
+from apps.accounts.access import Denied, needs
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.telemetry.access import person
 from apps.telemetry.services import searches
 from apps.triage import facets, queue, standing, summary
-from apps.triage.filters import FILTERS
+from apps.triage.filters import FILTERS, NONE
 from apps.triage.groups import GROUPINGS, grouped, rest_of
 from apps.triage.lines import line
 from apps.triage.questions import COLUMNS, Question, read
 from apps.triage.queue import PAGE, Mark, Way
 from apps.triage.reader import Reader, reader
 
-SEES = "accounts.view_transactions"
+SEES, SEES_CASES = "accounts.view_transactions", "accounts.view_cases"
 # Whoever was still being written when the page was read counts as new, too.
 OVERLAP = timedelta(seconds=10)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "question": asked,
         "view": asked.view,
         "chips": asked.chips(who),
-        "totals": summary.totals(who, asked.asked),
+        "totals": _totals(request, who, asked),
         "groupings": GROUPINGS,
         "filters": facets.MENUS,
         "all_columns": COLUMNS,
@@ -61,6 +61,20 @@ def counts(request: HttpRequest) -> HttpResponse:
     views, asked = asked_of(request, who)
     told = {"headings": headings(views, standing.counted(who, views)), "view": asked.view}
     response = unless_unchanged(request, render(request, "triage/_views.html", told))
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@require_safe
+@needs(SEES)
+def totals(request: HttpRequest) -> HttpResponse:
+    """The headline, for a page whose rows did not wait for it."""
+    if not wants_partial(request):
+        return index(request)
+    who = reader_of(request)
+    _, asked = asked_of(request, who)
+    context = {"question": asked, "totals": summary.totals(who, asked.asked)}
+    response = render(request, "triage/_totals.html", context)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -97,7 +111,7 @@ def fresh(request: HttpRequest) -> HttpResponse:
         "question": asked,
         "columns": asked.columns,
         "lines": [line(one, who) for one in queue.by_ids(who, ids)],
-        "totals": summary.totals(who, asked.asked),
+        "totals": summary.totals_at_hand(who, asked.asked),
         "born": queue.born_since(who, asked.asked, _since(request), besides=ids),
     }
     response = unless_unchanged(request, render(request, "triage/_fresh.html", context))
@@ -155,6 +169,13 @@ def _page(request: HttpRequest, who: Reader, asked: Question) -> dict[str, Any]:
     }
 
 
+def _totals(request: HttpRequest, who: Reader, asked: Question) -> queue.Totals | None:
+    """What the rows come to. Groups add up to it, and who has no script asks for it."""
+    is_wanted = asked.group or "count" in request.GET
+    told = summary.totals if is_wanted else summary.totals_at_hand
+    return told(who, asked.asked)
+
+
 def _groups(who: Reader, asked: Question) -> dict[str, Any]:
     found = grouped(who, asked.asked, asked.group)
     return {
@@ -162,11 +183,17 @@ def _groups(who: Reader, asked: Question) -> dict[str, Any]:
         "rest": rest_of(found, summary.totals(who, asked.asked)),
         "grouped_by": GROUPINGS[asked.group][0],
         "blocking": None if found else summary.blocking(who, asked),
+        "explained": summary.explained(who) if asked.asked.chosen.get("kind") == NONE else None,
+        "may_explain": who.user.has_perm("accounts.view_catalogue"),
     }
 
 
 def reader_of(request: HttpRequest) -> Reader:
-    return reader(person(request), timezone.now())
+    """Who asks; somebody whose business no kind of case is may not."""
+    found = reader(person(request), timezone.now())
+    if not found.realm:
+        raise Denied(SEES_CASES)
+    return found
 
 
 def asked_of(request: HttpRequest, who: Reader) -> tuple[list[standing.View], Question]:
