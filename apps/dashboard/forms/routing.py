@@ -19,6 +19,23 @@ from apps.catalog.models import (
 from apps.dashboard.forms.catalogue import LONGEST_REASON, SELECT, SHORTEST_REASON, TEXT
 from apps.dashboard.forms.exceptions import DUE_UNITS, LONGEST_DUE, WhyForm
 
+# What an empty choice means.
+EMPTY = {
+    "workflow": "Any workflow",
+    "kind": "Any kind",
+    "error_class": "Any class",
+    "facility": "Any facility",
+    "system": "Any system",
+    "team": "To whom its playbook says",
+    "severity": "As its playbook says",
+}
+PARTS = {
+    "The rule": ("name", "position"),
+    "Which cases": ("workflow", "kind", "error_class", "facility", "payer", "at_least",
+                    "less_than", "system"),
+    "What holds for them": ("team", "strategy", "severity", "due", "unit"),
+    "Why": ("why",),
+}  # fmt: skip
 MOST_DOLLARS = Decimal("100000000")
 LONGEST_CODE = 36
 
@@ -40,7 +57,9 @@ class RuleForm(WhyForm):
         min_value=Decimal("0.01"), max_value=9_000, required=False, label="To be resolved within",
         widget=forms.NumberInput({**TEXT, "step": "any"}), help_text="Empty: as its playbook says.",
     )  # fmt: skip
-    unit = forms.ChoiceField(choices=list(DUE_UNITS.items()), widget=forms.Select(SELECT))
+    unit = forms.ChoiceField(
+        choices=list(DUE_UNITS.items()), label="Counted in", widget=forms.Select(SELECT)
+    )
 
     field_order = [  # noqa: RUF012
         "name", "position", "workflow", "kind", "error_class", "facility", "payer", "at_least",
@@ -62,8 +81,6 @@ class RuleForm(WhyForm):
         }
         help_texts: ClassVar = {
             "position": "Of the rules that fit a case, the highest wins.",
-            "team": "Empty: to whom its playbook says.",
-            "severity": "Empty: as its playbook says.",
         }
         widgets: ClassVar = {
             name: forms.Select(SELECT)
@@ -74,6 +91,20 @@ class RuleForm(WhyForm):
             "position": forms.NumberInput(TEXT),
             "payer": forms.TextInput({**TEXT, "class": "control mono"}),
         }  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, label in EMPTY.items():
+            field: Any = self.fields[name]
+            if isinstance(field, forms.ModelChoiceField):
+                field.empty_label = label
+            else:
+                field.choices = [("", label), *(one for one in field.choices if one[0])]
+
+    @property
+    def parts(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields as the page groups them."""
+        return [(title, [self[name] for name in names]) for title, names in PARTS.items()]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -121,6 +152,11 @@ class ReasonForm(forms.Form):
         min_length=SHORTEST_REASON, max_length=LONGEST_REASON, label="Why",
         widget=forms.TextInput(TEXT), help_text="A second person decides by it.",
     )  # fmt: skip
+
+    @property
+    def parts(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """As those of the form of a rule."""
+        return [("Why", [self["why"]])]
 
 
 class DeadlineForm(WhyForm):
