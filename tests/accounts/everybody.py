@@ -258,7 +258,7 @@ def explained() -> int:
 
 def ruled() -> str:
     """A rule in force."""
-    team, _ = Team.objects.get_or_create(code="desk", defaults={"name": "Desk"})
+    team, _ = Team.objects.get_or_create(code="ruled", defaults={"name": "Ruled"})
     since = now() - timedelta(days=1)
     return RoutingRule.objects.create(
         code="some_rule", name="Some rule", position=1, team=team, effective_from=since, why="test"
