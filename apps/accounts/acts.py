@@ -77,6 +77,12 @@ class Act(TextChoices):
     RECOVERY_CODES_MADE = "credentials.recovery_codes_made", "made recovery codes"
     SSO_LINKED = "credentials.sso_linked", "linked a single sign-on"
 
+    BULK_BEGUN = "bulk.begun", "changed many cases at once"
+    BULK_SUSPENDED = "bulk.suspended", "held a change of many cases"
+    BULK_RESUMED = "bulk.resumed", "let a change of many cases go on"
+    BULK_CANCELLED = "bulk.cancelled", "cancelled the rest of a change of many cases"
+    BULK_UNDONE = "bulk.undone", "undid a change of many cases"
+
     AUDIT_VERIFIED = "audit.verified", "verified the audit trail"
 
 
@@ -109,6 +115,7 @@ GROUPS = {
         Group("batch", "Batches"),
         Group("export", "Exports"),
         Group("search", "Searches"),
+        Group("bulk", "Many cases at once"),
         Group("access", "Refusals"),
         Group("session", "Sign-in"),
         Group("credentials", "Passwords and factors"),

@@ -18,9 +18,9 @@ from apps.triage.lines import DEADLINES, PROMISE, state
 from apps.triage.models import Case, CaseEvent, Pend
 from apps.triage.offers import Asker, offers
 from apps.triage.outcomes import Outcomes
-from apps.triage.services.acting import full_name
+from apps.triage.services.acting import BESIDE, full_name
 from apps.triage.services.closing import Resolution
-from apps.triage.services.undoing import BESIDE, UNDO_FOR
+from apps.triage.services.undoing import UNDO_FOR
 from apps.triage.services.waiting import Waits
 
 PRODUCT = "Throughline"
@@ -208,6 +208,12 @@ def _offer(
     return Offer(deed, tried or fresh)
 
 
+def refused_alike(found: Sequence[Offer]) -> str:
+    """The one reason for which nothing can be done, to be said once."""
+    reasons = {one.refused for one in found}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
 def can_undo(
     events: Sequence[CaseEvent], case: Case, user: User, now: datetime
 ) -> CaseEvent | None:
@@ -232,6 +238,7 @@ def context_of(case: Case, asker: Asker, *, tried: Mapping[str, ActForm]) -> dic
     others = related(page.related_to(case, asker.user, facilities=facilities))
     may_give = asker.realm.includes(case)
     people = page.able_to_work(case) if may_give else []
+    found = offered(case, asker, people=people, related=others, tried=tried)
     return {
         "case": case,
         "case_state": state(case),
@@ -244,5 +251,6 @@ def context_of(case: Case, asker: Asker, *, tried: Mapping[str, ActForm]) -> dic
         "related": others,
         "of_cause": page.open_of_cause(case, asker.user, facilities=facilities),
         "waits": waiting(getattr(case, "pend", None)),
-        "offers": offered(case, asker, people=people, related=others, tried=tried),
+        "offers": found,
+        "all_refused": refused_alike(found),
     }

@@ -15,6 +15,8 @@ from apps.scorecards import services as scorecards
 from apps.telemetry import journal
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
 from apps.triage.escalating import sweep_escalations
+from apps.triage.services.bulk import forget_previews
+from apps.triage.services.bulk_run import advance_bulk
 from apps.triage.sweep import sweep_cases
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(services.sweep_clocks, 1.0),
         Duty(redrive_quarantine, 2.0),
         Duty(advance_operations, 1.0),
+        Duty(advance_bulk, 1.0),
+        Duty(forget_previews, 300.0),
         Duty(tally_sources, 300.0),
         Duty(audit.seal, 2.0),
         Duty(scorecards.take_snapshot, 60.0),

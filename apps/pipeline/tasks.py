@@ -7,6 +7,8 @@ from apps.pipeline import services
 from apps.scorecards.compaction import compact_due
 from apps.telemetry.services import advance_operations, redrive_quarantine, tally_sources
 from apps.triage.escalating import sweep_escalations
+from apps.triage.services.bulk import forget_previews
+from apps.triage.services.bulk_run import advance_bulk
 from apps.triage.sweep import sweep_cases
 
 
@@ -15,6 +17,12 @@ def fold() -> None:
     """Fold what waits in the journal."""
     services.fold_journal(gather=services.GATHER_SECONDS)
     compact_due()
+
+
+@shared_task(name="pipeline.bulk")
+def bulk() -> None:
+    """Work off acts on many cases, for a moment: the fold waits behind it."""
+    advance_bulk()
 
 
 @shared_task(name="pipeline.sweep")
@@ -27,6 +35,7 @@ def sweep() -> None:
     services.sweep_clocks()
     redrive_quarantine()
     advance_operations()
+    advance_bulk()
     compact_due()
     audit.seal()
 
@@ -36,4 +45,5 @@ def maintain() -> None:
     """Partitions, retention, calendar horizon, the backlog's photograph, causes that escalate."""
     services.maintain()
     sweep_escalations()
+    forget_previews()
     tally_sources()

@@ -55,6 +55,7 @@ DUES = {
     "today": "today",
     "7d": "within 7 d",
     "14d": "within 14 d",
+    "money-14d": "money's within 14 d",
     NONE: "no deadline",
 }
 DOLLARS = {
@@ -256,6 +257,9 @@ def _due(reader: Reader, text: str) -> Clause | None:
         return Clause(f"{NEXT_DUE} IS NULL")
     if text == "past":
         return Clause(f"{NEXT_DUE} < %({{p}}due)s", {"due": reader.now})
+    if text == "money-14d":
+        lost = _days(reader, 14)
+        return Clause("c.money_due_at < %({p}lost)s", {"lost": lost})
     ends = {"today": reader.day_ends, "7d": _days(reader, 7), "14d": _days(reader, 14)}
     if text not in ends:
         return None

@@ -58,7 +58,9 @@ EVERYBODYS = (
     _standing("waiting", "Pending", ALL, state="pending"),
     _standing("verifying", "Verifying", ALL, state="verifying"),
     _standing("unconfirmed", "Fix not confirmed", ALL, state="unconfirmed"),
-    _standing("filing", "Filing deadline ≤ 14 d", ALL, deadline="filing", due="14d", sort="due"),
+    _standing(
+        "filing", "Filing deadline ≤ 14 d", ALL, deadline="filing", due="money-14d", sort="due"
+    ),
     _standing("high-value", "High value > $10k", ALL, dollars="over-10000", sort="amount"),
     View("technical", "Technical", ALL, {"class": ",".join(TECHNICAL)}),
     _standing("unexplained", "Unexplained", ALL, kind="none", group="cause"),

@@ -22,10 +22,11 @@ def crowd(
     seed: int,
     owner: User | None = None,
     facility: int | None = None,
+    born_minutes_ago: int = 0,
 ) -> list[Case]:
     """Open cases of both facilities, many with the same score, dollars and deadlines."""
     luck, moment = random.Random(seed), now()
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = int(moment.timestamp() * 1000) - 60_000 * born_minutes_ago
     kinds = [ExceptionKind.objects.get_or_create(code=f"TST-{10 + n}", defaults={"position": n})[0]
              for n in range(3)]  # fmt: skip
     team, _ = Team.objects.get_or_create(code="billing", defaults={"name": "Billing"})

@@ -122,6 +122,8 @@ def plain(case: Case, who: Reader, asked: str, value: str) -> bool:
         ("due", "past"): bool(dues) and min(dues) < moment,
         ("due", "7d"): bool(dues) and moment <= min(dues) < moment + timedelta(days=7),
         ("due", "none"): not dues,
+        ("due", "money-14d"): bool(case.money_due_at)
+        and case.money_due_at < moment + timedelta(days=14),
         ("age", "over-3d"): case.opened_at <= moment - timedelta(days=3),
         ("age", "under-1d"): case.opened_at > moment - timedelta(days=1),
         ("payer", "ACME, Inc."): case.payer == "ACME, Inc.",
@@ -137,7 +139,7 @@ FILTERED = [
     ("owner", "none"), ("owner", "me"), ("kind", "none"), ("dollars", "over-100"),
     ("dollars", "none"), ("due", "past"), ("due", "7d"), ("due", "none"), ("age", "over-3d"),
     ("age", "under-1d"), ("payer", "ACME, Inc."), ("payer", "none"), ("deadline", "filing"),
-    ("workflow", "flow_1"), ("class", "transport"),
+    ("due", "money-14d"), ("workflow", "flow_1"), ("class", "transport"),
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from apps.triage.lines import Clock, Line
 register = template.Library()
 
 CLOCK = (
-    '<span class="clock {}" title="{}"><span><b>{}</b>{}</span>'
+    '<span class="clock {}" title="{}"><span><b>{}</b><span>{}</span></span>'
     '<svg aria-hidden="true"><rect width="{}%" height="100%"/></svg></span>'
 )
 OWNER = '<span class="own"><span class="avatar" aria-hidden="true">{}</span>{}</span>'
@@ -99,7 +99,7 @@ def money_clock(clock: Clock | None) -> SafeString:
         clock.tone,
         f"{which.capitalize()} {clock.due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         f"{wording.MINUS}{left}" if is_over else left,
-        clock.which,
+        markup("{}<em>{}</em>", clock.which, "late") if clock.also else clock.which,
         round(100 * min(clock.used, 1.0)),
     )
 

@@ -1,6 +1,7 @@
 """Cases, the causes they share, and what people do with them."""
 
 from apps.triage.models.acts import Look, Mention, Pace, Pend, Skip, Ticket
+from apps.triage.models.bulk import BulkItem, BulkOperation, SkipReason, Verb
 from apps.triage.models.cases import (
     CLOSED,
     IS_OPEN,
@@ -20,6 +21,8 @@ from apps.triage.models.views import SavedView
 __all__ = [
     "CLOSED",
     "IS_OPEN",
+    "BulkItem",
+    "BulkOperation",
     "Case",
     "CaseEvent",
     "ClockMark",
@@ -34,8 +37,10 @@ __all__ = [
     "ResolvedBy",
     "SavedView",
     "Skip",
+    "SkipReason",
     "Status",
     "Substatus",
     "Ticket",
     "Turn",
+    "Verb",
 ]

@@ -3,20 +3,26 @@
 Every act is a function of an `Act`; `perform` finds the case in the reader's own scope, refuses
 what is not theirs to do, and writes the case and what happened to it in one transaction. A form
 sent twice happens once; a form that was filled in before somebody else acted is a conflict.
+
+An act on many cases (`bulk_run`) is the same function of as many acts, judged one by one and
+written together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import localtime, now
+from psycopg.types.json import Jsonb
 
 from apps.accounts.access import facilities_for
 from apps.accounts.models import User
+from apps.core.db import execute
 from apps.triage import clocks
 from apps.triage.models import Case, CaseEvent, Pend, Status
 from apps.triage.realms import Realm, seen_by, worked_by
@@ -26,6 +32,9 @@ LEASE = timedelta(minutes=20)
 LEAD = "accounts.assign_cases"
 LONGEST_REASON = 500
 Kind = CaseEvent.Kind
+# What anybody may add who works such cases, whoever is at it, and what stands in nobody's way.
+BESIDE = (Kind.NOTED, Kind.LINKED)
+Found = TypeVar("Found")
 
 # What an act may change of a case, and an undo gives back.
 KEPT = (
@@ -34,6 +43,20 @@ KEPT = (
     "verify_until", "late_until", "dismissal", "review_at", "merged_into_id", "resolved_at",
     "resolved_by",
 )  # fmt: skip
+# All of them, as they are in memory: each row is locked, and what stays the same costs nothing.
+WRITE = """
+UPDATE triage_case c
+   SET status = n.status, substatus = n.substatus, team_id = n.team_id,
+       assignee_id = n.assignee_id, is_assigned_by_hand = n.is_assigned_by_hand,
+       leased_by_id = n.leased_by_id, leased_until = n.leased_until,
+       responded_at = n.responded_at, transfers = n.transfers, escalation = n.escalation,
+       resolution = n.resolution, fixed_at = n.fixed_at, verify_until = n.verify_until,
+       late_until = n.late_until, dismissal = n.dismissal, review_at = n.review_at,
+       merged_into_id = n.merged_into_id, resolved_at = n.resolved_at,
+       resolved_by = n.resolved_by, version = n.version
+  FROM jsonb_populate_recordset(NULL::triage_case, %(cases)s) n
+ WHERE c.id = n.id
+"""
 # What a case that is closed needs none of: its time stands by `resolved_at`.
 RUNS_CLOCK: Mapping[Clock, Callable[[list[UUID], datetime], object]] = {
     Clock.PAUSES: clocks.pause,
@@ -86,6 +109,24 @@ class Act:
     clock: Clock = Clock.RUNS
     # What the act leaves besides, once its row of history is written.
     leaves: Callable[[CaseEvent], object] | None = None
+    # What was looked up already, for this case or another of the same act on many.
+    known: dict[Hashable, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = {name: getattr(self.case, name) for name in KEPT}
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """What of the case is not as it was, as it was."""
+        return {name: was for name, was in self.before.items() if was != getattr(self.case, name)}
+
+    def once(self, key: Hashable, look: Callable[[], Found]) -> Found:
+        """What is looked up once for all cases that have the key in common."""
+        if key not in self.known:
+            self.known[key] = look()
+        found: Found = self.known[key]
+        return found
 
     @cached_property
     def is_lead(self) -> bool:
@@ -147,20 +188,33 @@ def perform(case_id: UUID, kind: Kind, deed: Deed, **ask: Unpack[Ask]) -> Case:
     if ask["version"] is not None and ask["version"] != case.version:
         raise conflict(case)
     act = Act(case, by, now(), worked_by(by), kind)
-    _require_right(act)
-    before = {name: getattr(case, name) for name in KEPT}
-    deed(act)
-    _renew(act)
-    _write(act, before, op_id)
+    judge(act, deed)
+    write([act], op_id)
     case.refresh_from_db()
     return case
 
 
+def judge(act: Act, deed: Deed) -> None:
+    """Let the deed change the case in memory, if they may."""
+    _require_right(act)
+    deed(act)
+    _renew(act)
+
+
 def locked(case_id: UUID, by: User) -> Case:
     """The case, if it is theirs to see, with nobody else changing it."""
+    return _theirs(by).get(pk=case_id)
+
+
+def locked_many(ids: Collection[UUID], by: User) -> dict[UUID, Case]:
+    """Those that are theirs to see, locked in the order of the fold."""
+    return {one.pk: one for one in _theirs(by).filter(pk__in=ids).order_by("pk")}
+
+
+def _theirs(by: User) -> QuerySet[Case]:
     visible = Case.objects.filter(seen_by(by).condition, facility__in=facilities_for(by))
     named = visible.select_related("leased_by", "assignee", "kind")
-    return named.select_for_update(of=("self",)).get(pk=case_id)
+    return named.select_for_update(of=("self",))
 
 
 def conflict(case: Case) -> Conflict:
@@ -174,7 +228,7 @@ def _require_right(act: Act) -> None:
     """Their kind of case, and nobody else is at it. A lead may step in, and anybody add a note."""
     if not act.realm.includes(act.case):
         raise NotAllowed("Your role does not work this kind of case.")
-    if act.kind in (Kind.NOTED, Kind.LINKED) or act.is_lead:
+    if act.kind in BESIDE or act.is_lead:
         return
     if act.holder and act.holder != act.by:
         name, until = full_name(act.holder), localtime(act.case.leased_until)
@@ -187,24 +241,41 @@ def _renew(act: Act) -> None:
         act.case.leased_until = act.at + LEASE
 
 
-def _write(act: Act, before: dict[str, Any], op_id: UUID | None) -> None:
-    case = act.case
-    changed = {name: was for name, was in before.items() if was != getattr(case, name)}
-    if changed.keys() - {"leased_until"}:
-        case.version += 1
-    if changed:
-        fields = [name.removesuffix("_id") for name in changed]
-        case.save(update_fields=[*fields, "version"])
-    event = CaseEvent.objects.create(
-        case=case, kind=act.kind, actor=act.by, at=act.at, before=before["status"],
-        after=case.status, reason=act.reason, op_id=op_id, version=case.version,
-        assignee_before_id=before["assignee_id"], assignee_after_id=case.assignee_id,
+def write(acts: Sequence[Act], op_id: UUID | None) -> list[CaseEvent]:
+    """Write cases as they are now in memory, and what happened to each."""
+    changed = [(act, act.changed) for act in acts]
+    for act, was in changed:
+        act.case.version += bool(was.keys() - {"leased_until"})
+    execute(WRITE, {"cases": Jsonb([_row(act.case) for act, was in changed if was])})
+    events = CaseEvent.objects.bulk_create(_event(act, was, op_id) for act, was in changed)
+    for act, event in zip(acts, events, strict=True):
+        if act.leaves:
+            act.leaves(event)
+    for clock, run in RUNS_CLOCK.items():
+        for at, ids in _by_moment(act for act in acts if act.clock == clock).items():
+            run(ids, at)
+    return events
+
+
+def _row(case: Case) -> Any:
+    """Of a case what an act may change."""
+    return plain({name: getattr(case, name) for name in ("id", "version", *KEPT)})
+
+
+def _event(act: Act, changed: dict[str, Any], op_id: UUID | None) -> CaseEvent:
+    return CaseEvent(
+        case=act.case, kind=act.kind, actor=act.by, at=act.at, before=act.before["status"],
+        after=act.case.status, reason=act.reason, op_id=op_id, version=act.case.version,
+        assignee_before_id=act.before["assignee_id"], assignee_after_id=act.case.assignee_id,
         facts=plain(act.facts), undo=plain(changed) if changed and act.can_be_undone else None,
     )  # fmt: skip
-    if act.leaves:
-        act.leaves(event)
-    if run := RUNS_CLOCK.get(act.clock):
-        run([case.pk], act.at)
+
+
+def _by_moment(acts: Iterable[Act]) -> dict[datetime, list[UUID]]:
+    found: dict[datetime, list[UUID]] = {}
+    for act in acts:
+        found.setdefault(act.at, []).append(act.case.pk)
+    return found
 
 
 def put_away(case: Case) -> dict[str, Any]:

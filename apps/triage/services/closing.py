@@ -39,11 +39,11 @@ SHOWS = frozenset({Resolution.CORRECTED, Resolution.MAPPED, Resolution.RESENT, R
 
 def resolve(case_id: UUID, *, resolution: Resolution, comment: str, **ask: Unpack[Ask]) -> Case:
     """Say what was done. Where telemetry can show it, the case waits for that; else it is over."""
-    deed = partial(_resolve, resolution=resolution, comment=comment)
+    deed = partial(resolving, resolution=resolution, comment=comment)
     return perform(case_id, Kind.RESOLVED, deed, **ask)
 
 
-def _resolve(act: Act, *, resolution: Resolution, comment: str) -> None:
+def resolving(act: Act, *, resolution: Resolution, comment: str) -> None:
     act.says_why(comment)
     case = act.case
     proof = proof_of(case, act.at) if resolution in SHOWS else None
@@ -62,10 +62,10 @@ def _resolve(act: Act, *, resolution: Resolution, comment: str) -> None:
 
 def dismiss(case_id: UUID, *, scope: Dismissal, reason: str, **ask: Unpack[Ask]) -> Case:
     """Nobody is going to work it: for now, until its cause escalates, or for good."""
-    return perform(case_id, Kind.DISMISSED, partial(_dismiss, scope=scope, reason=reason), **ask)
+    return perform(case_id, Kind.DISMISSED, partial(dismissing, scope=scope, reason=reason), **ask)
 
 
-def _dismiss(act: Act, *, scope: Dismissal, reason: str) -> None:
+def dismissing(act: Act, *, scope: Dismissal, reason: str) -> None:
     act.says_why(reason)
     case = act.case
     if (case.amount_minor or 0) >= LEAD_DISMISSES_FROM_MINOR:
@@ -82,10 +82,10 @@ def _dismiss(act: Act, *, scope: Dismissal, reason: str) -> None:
 
 def reopen(case_id: UUID, *, reason: str, **ask: Unpack[Ask]) -> Case:
     """It was not over after all. Its clock starts again."""
-    return perform(case_id, Kind.REOPENED, partial(_reopen, reason=reason), **ask)
+    return perform(case_id, Kind.REOPENED, partial(reopening, reason=reason), **ask)
 
 
-def _reopen(act: Act, *, reason: str) -> None:
+def reopening(act: Act, *, reason: str) -> None:
     act.needs_lead("What is closed stays closed.")
     act.says_why(reason)
     if act.case.status != Status.MERGED and act.case.is_over:

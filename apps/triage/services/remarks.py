@@ -21,10 +21,10 @@ LONGEST_LINK, LONGEST_LABEL = 300, 60
 
 def note(case_id: UUID, *, text: str, mentions: Collection[User] = (), **ask: Unpack[Ask]) -> Case:
     """Tell whoever reads it next. Somebody who is named must be able to read it."""
-    return perform(case_id, Kind.NOTED, partial(_note, text=text, mentions=mentions), **ask)
+    return perform(case_id, Kind.NOTED, partial(noting, text=text, mentions=mentions), **ask)
 
 
-def _note(act: Act, *, text: str, mentions: Collection[User]) -> None:
+def noting(act: Act, *, text: str, mentions: Collection[User]) -> None:
     act.reason = text.strip()
     if not act.reason:
         raise Refused("Write something first.")

@@ -5,13 +5,11 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from apps.triage.models import Case, CaseEvent, Pend
-from apps.triage.services.acting import Act, Ask, Kind, Refused, perform, put_away
+from apps.triage.services.acting import BESIDE, Act, Ask, Kind, Refused, perform, put_away
 from apps.triage.transitions import Clock
 
 UNDO_FOR = timedelta(minutes=15)
 FIELDS = {field.attname: field for field in Case._meta.concrete_fields}
-# What stands between an act and its undo without touching what it changed.
-BESIDE = (Kind.NOTED, Kind.LINKED)
 
 
 def undo(case_id: UUID, **ask: Unpack[Ask]) -> Case:
@@ -30,9 +28,14 @@ def _undo(act: Act) -> None:
         raise Refused("The last thing that happened to it was not yours to undo.")
     if event.at < act.at - UNDO_FOR:
         raise Refused("It was done too long ago to be undone.")
+    give_back(act, event)
+
+
+def give_back(act: Act, event: CaseEvent) -> None:
+    """The case as it was before what the event tells."""
     if act.case.is_over:
         raise Refused("Telemetry shows that it is over, whatever was done.")
-    _restore(act, event.undo)
+    _restore(act, event.undo or {})
     act.reason = event.get_kind_display()
     act.can_be_undone = False
     _restore_wait(act, event)

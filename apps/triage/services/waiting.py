@@ -98,14 +98,16 @@ def pend(
     case_id: UUID, *, wait: Wait | tuple[Waits, Until], reason: str, **ask: Unpack[Ask]
 ) -> Case:
     """Put it aside, with a reason, for 30 days at most."""
-    return perform(case_id, Kind.PENDED, partial(_pend, wait=wait, reason=reason), **ask)
+    return perform(case_id, Kind.PENDED, partial(pending, wait=wait, reason=reason), **ask)
 
 
-def _pend(act: Act, *, wait: Wait | tuple[Waits, Until], reason: str) -> None:
+def pending(act: Act, *, wait: Wait | tuple[Waits, Until], reason: str) -> None:
     act.says_why(reason)
     case = act.case
     if not isinstance(wait, Wait):
-        wait = Wait(wait[0], moment_of(wait[1], case, act.at))
+        waits_for, until = wait
+        key = ("until", until, case.facility_id)
+        wait = Wait(waits_for, act.once(key, lambda: moment_of(until, case, act.at)))
     _check(act, wait)
     earlier = put_away(case)
     act.move(Trigger.PEND)
@@ -142,9 +144,9 @@ def _check(act: Act, wait: Wait) -> None:
 
 def bring_back(case_id: UUID, **ask: Unpack[Ask]) -> Case:
     """Go on with it before what it waits for has happened."""
-    return perform(case_id, Kind.RETURNED, _bring_back, **ask)
+    return perform(case_id, Kind.RETURNED, bringing_back, **ask)
 
 
-def _bring_back(act: Act) -> None:
+def bringing_back(act: Act) -> None:
     act.move(Trigger.RETURN)
     act.facts["why"] = "by hand"

@@ -143,10 +143,10 @@ def _skip(act: Act, *, reason: str) -> None:
 
 def assign(case_id: UUID, *, to: User | None, **ask: Unpack[Ask]) -> Case:
     """Say whose it is; routing leaves it alone from then on. A lead's act, but for oneself."""
-    return perform(case_id, Kind.ASSIGNED, partial(_assign, to=to), **ask)
+    return perform(case_id, Kind.ASSIGNED, partial(assigning, to=to), **ask)
 
 
-def _assign(act: Act, *, to: User | None) -> None:
+def assigning(act: Act, *, to: User | None) -> None:
     if to != act.by:
         act.needs_lead("Only a lead gives work to others.")
     _require_lead_if_called(act)
@@ -158,11 +158,11 @@ def transfer(
     **ask: Unpack[Ask],
 ) -> Case:  # fmt: skip
     """Hand it over to somebody, or to the pool of a team. The third time a lead decides."""
-    deed = partial(_transfer, to=to, team=team, reason=reason)
+    deed = partial(transferring, to=to, team=team, reason=reason)
     return perform(case_id, Kind.TRANSFERRED, deed, **ask)
 
 
-def _transfer(act: Act, *, to: User | None, team: Team | None, reason: str) -> None:
+def transferring(act: Act, *, to: User | None, team: Team | None, reason: str) -> None:
     act.says_why(reason)
     if to is None and team is None:
         raise Refused("Say to whom: a person or a team.")
@@ -179,7 +179,7 @@ def _hand_over(act: Act, to: User | None) -> None:
     if to and act.case.assignee == to and act.case.is_assigned_by_hand:
         raise Refused(f"{full_name(to)} has it already.")
     if to and to != act.by:
-        _require_able(to, act.case)
+        _require_able(to, act)
     act.move(Trigger.RELEASE if act.case.status == Status.IN_PROGRESS else Trigger.ASSIGN)
     act.give_to(to, by_hand=True)
 
@@ -189,19 +189,21 @@ def _require_lead_if_called(act: Act) -> None:
         act.needs_lead("It was escalated.")
 
 
-def _require_able(person: User, case: Case) -> None:
+def _require_able(person: User, act: Act) -> None:
     """Nobody is given what they may not see or work."""
-    sees = person.is_active and person.pk in who_see(case.facility_id, among=[person.pk])
-    if not sees or not worked_by(person).includes(case):
+    place = act.case.facility_id
+    seers = act.once(("sees", person, place), lambda: who_see(place, among=[person.pk]))
+    realm = act.once(("works", person), lambda: worked_by(person))
+    if not person.is_active or person.pk not in seers or not realm.includes(act.case):
         raise Refused(f"{full_name(person)} may not work this case.")
 
 
 def escalate(case_id: UUID, *, reason: str, **ask: Unpack[Ask]) -> Case:
     """Call a lead: it leaves one's own hands and the pool."""
-    return perform(case_id, Kind.ESCALATED, partial(_escalate, reason=reason), **ask)
+    return perform(case_id, Kind.ESCALATED, partial(escalating, reason=reason), **ask)
 
 
-def _escalate(act: Act, *, reason: str) -> None:
+def escalating(act: Act, *, reason: str) -> None:
     act.says_why(reason)
     act.move(Trigger.ESCALATE)
     act.case.escalation = CALLED
@@ -210,10 +212,10 @@ def _escalate(act: Act, *, reason: str) -> None:
 
 def deescalate(case_id: UUID, *, reason: str, **ask: Unpack[Ask]) -> Case:
     """A lead gives it back to everybody."""
-    return perform(case_id, Kind.DEESCALATED, partial(_deescalate, reason=reason), **ask)
+    return perform(case_id, Kind.DEESCALATED, partial(deescalating, reason=reason), **ask)
 
 
-def _deescalate(act: Act, *, reason: str) -> None:
+def deescalating(act: Act, *, reason: str) -> None:
     act.needs_lead("It was escalated.")
     act.says_why(reason)
     if not act.case.escalation:

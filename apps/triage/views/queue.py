@@ -26,7 +26,7 @@ from apps.triage.reader import Reader, reader
 
 SEES, SEES_CASES = "accounts.view_transactions", "accounts.view_cases"
 # Whoever was still being written when the page was read counts as new, too.
-OVERLAP = timedelta(seconds=10)
+OVERLAP = timedelta(seconds=2)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
