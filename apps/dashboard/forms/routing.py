@@ -190,7 +190,7 @@ class WhoseForm(forms.Form):
         ExceptionKind.objects.all(), to_field_name="code", required=False,
         empty_label="Unexplained", widget=forms.Select(SELECT),
     )  # fmt: skip
-    error_class = forms.ChoiceField(
+    trouble = forms.ChoiceField(
         choices=[("", "Not said"), *ErrorClass.choices], required=False,
         label="Class", widget=forms.Select(SELECT),
     )  # fmt: skip

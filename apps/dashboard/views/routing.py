@@ -55,14 +55,14 @@ def _answer(form: WhoseForm) -> dict[str, Any]:
         facility=said["facility"],
         workflow=said["workflow"].pk,
         kind=said["kind"] and said["kind"].pk,
-        error_class=said["error_class"],
+        error_class=said["trouble"],
         payer=said["payer"],
         amount=None if dollars is None else int(dollars * 100),
         system=said["system"] and said["system"].pk,
     )
     return {
-        "rule": RoutingRule.objects.filter(pk=found.rule_id).first(),
-        "team": Team.objects.filter(pk=found.team_id).first(),
+        "rule": RoutingRule.objects.filter(pk=found.rule_id or 0).first(),
+        "team": Team.objects.filter(pk=found.team_id or 0).first(),
         "severity": found.severity,
         "within": wording.threshold(found.measure, found.seconds),
     }
