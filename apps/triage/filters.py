@@ -16,8 +16,9 @@ from uuid import UUID
 from apps.catalog.models import ErrorClass, MoneyDeadline
 from apps.telemetry.search import MOST_HITS, find
 from apps.telemetry.services import searches
-from apps.triage.models import Group
-from apps.triage.reader import Reader
+from apps.triage.models import Group, Storm
+from apps.triage.queries import storm_of
+from apps.triage.reader import Reader, storm_name
 
 NONE, ME, MINE = "none", "me", "mine"
 NOTHING: LiteralString = "false"
@@ -293,6 +294,25 @@ def _cause_name(_: Reader, text: str) -> str:
     return str(found) if found else "one cause"
 
 
+def _storm_of(reader: Reader, text: str) -> Storm | None:
+    try:
+        return storm_of(reader.realm, facilities=reader.facilities, id=UUID(text))
+    except ValueError:
+        return None
+
+
+def _storm(reader: Reader, text: str) -> Clause | None:
+    found = _storm_of(reader, text)
+    return Clause("c.storm_id = %({p}storm)s::uuid", {"storm": found.pk}) if found else None
+
+
+def _storm_name(reader: Reader, text: str) -> str:
+    found = _storm_of(reader, text)
+    if found is None:
+        return "one storm"
+    return storm_name(reader, found.kind_id, found.system_id, found.error_class)
+
+
 def _found(reader: Reader, token: str) -> Clause | None:
     """What a search by number led to; the number itself stays behind the token."""
     text = searches.text_of(reader.user, token)
@@ -343,6 +363,7 @@ FILTERS = {
                _from(dict(MoneyDeadline.choices))),
         Filter("text", "Title has", _text, _itself),
         Filter("cause", "Root cause", _cause, _cause_name),
+        Filter("storm", "Storm", _storm, _storm_name),
         Filter("found", "Number", _found, lambda _, text: "as searched"),
     )
 }  # fmt: skip

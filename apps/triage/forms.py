@@ -1,10 +1,12 @@
 """Forms of the queue's views."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.triage.models import SavedView
 from apps.triage.reader import Reader
@@ -60,3 +62,25 @@ def shared_as(view: SavedView) -> str:
     if view.scope == SavedView.Scope.TEAM and view.team:
         return f"team:{view.team.code}"
     return f"role:{view.role}" if view.role else "private"
+
+
+class StormForm(forms.Form):
+    """An act on a storm: which version was seen, the id that makes it happen once, and to whom it
+    goes or what is noted."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    op_id = forms.UUIDField(widget=forms.HiddenInput)
+    to = forms.ChoiceField(error_messages={"required": "Choose somebody."})
+    text = forms.CharField(max_length=2_000, error_messages={"required": "Write something first."})
+
+    def __init__(self, *args: Any, verb: str, people: Sequence[User], **more: Any):
+        super().__init__(*args, **more)
+        self._people = {str(one.pk): one for one in people}
+        self.fields["to"].choices = [(key, key) for key in self._people]  # type: ignore[attr-defined]
+        for name in {"assign": ["text"], "note": ["to"]}.get(verb, ["to", "text"]):
+            del self.fields[name]
+
+    def told(self) -> dict[str, Any]:
+        """What the service is told besides who asks."""
+        told = dict(self.cleaned_data)
+        return told | {"to": self._people[told["to"]]} if "to" in told else told
