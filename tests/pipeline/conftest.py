@@ -11,7 +11,8 @@ TRUNCATE telemetry_ingestbatch, telemetry_quarantine, telemetry_eventkey, teleme
     telemetry_signal, telemetry_businesskey, telemetry_transaction, scorecards_rollupdelta,
     scorecards_quarterdelta, scorecards_rollup, scorecards_backlog, scorecards_backlogsnapshot,
     triage_group, triage_case, triage_caseevent, triage_clockmark, triage_pend, triage_mention,
-    triage_skip, triage_ticket, triage_look, triage_turn, triage_policyround
+    triage_skip, triage_ticket, triage_look, triage_turn, triage_policyround,
+    triage_bulkoperation, triage_bulkitem
 """
 
 
