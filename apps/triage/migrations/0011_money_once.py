@@ -20,7 +20,7 @@ UPDATE triage_case c
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0011_routing_rules"),
-        ("triage", "0009_bulk"),
+        ("triage", "0010_storms"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -60,6 +60,7 @@ class Migration(migrations.Migration):
                     "resolve_by",
                     "opened_at",
                     "group",
+                    "storm",
                     "counts_money",
                 ),
                 name="case_queue",
