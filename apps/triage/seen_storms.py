@@ -12,7 +12,7 @@ from uuid import UUID
 
 from apps.core.db import fetch_all
 from apps.triage.filters import NEXT_DUE, Asked, Clause, conditions
-from apps.triage.queue import OPEN, narrowed
+from apps.triage.queue import MONEY, OPEN, narrowed
 from apps.triage.reader import Reader, storm_name, system_name
 
 FEWEST = 5
@@ -23,7 +23,7 @@ PARTS: LiteralString = f"""
 SELECT m.id, m.system_id, m.error_class, m.kind_id, m.opened_at, m.last_seen, m.ended_at,
        m.version, m.assignee_id, f.cases, f.amount, f.facilities, f.oldest_at, f.past_due,
        f.unassigned, f.severity
-  FROM (SELECT c.storm_id, count(*) AS cases, COALESCE(sum(c.amount_minor), 0)::bigint AS amount,
+  FROM (SELECT c.storm_id, count(*) AS cases, {MONEY} AS amount,
                array_agg(DISTINCT c.facility_id) AS facilities, min(c.opened_at) AS oldest_at,
                count(*) FILTER (WHERE {NEXT_DUE} < %(now)s) AS past_due,
                count(*) FILTER (WHERE c.assignee_id IS NULL) AS unassigned,
@@ -38,7 +38,7 @@ SELECT m.id, m.system_id, m.error_class, m.kind_id, m.opened_at, m.last_seen, m.
 # Everything that was ever of a storm, open or not. Index: case_births.
 PLACES: LiteralString = """
 SELECT c.facility_id, count(*) AS cases, count(*) FILTER (WHERE {open}) AS open,
-       COALESCE(sum(c.amount_minor) FILTER (WHERE {open}), 0)::bigint AS amount,
+       {money} AS amount,
        count(*) FILTER (WHERE {open} AND c.assignee_id IS NULL) AS unassigned
   FROM triage_storm m
   JOIN triage_case c ON c.storm_id = m.id AND c.error_class = m.error_class
@@ -123,7 +123,7 @@ def places(reader: Reader, storm: UUID) -> list[Place]:
     """Where it struck, of what the reader sees; nothing if they see none of it."""
     sql, params = conditions(Asked({}).clauses(reader))
     params |= {"storm": storm, "facilities": list(reader.facilities)}
-    return fetch_all(PLACES.format(asked=sql, open=OPEN), params, row=Place)
+    return fetch_all(PLACES.format(asked=sql, open=OPEN, money=MONEY), params, row=Place)
 
 
 def line(part: Part, reader: Reader) -> Line:
