@@ -165,6 +165,23 @@ GET  triage:cases-api              own  200 200 200 200 200 403 200 403 403  401
 GET  triage:find                   own  405 405 405 405 405 405 405 405 405  302  302
 POST triage:find                   own  302 302 302 302 302 403 302 403 403  302  302
 GET  triage:cases-table            own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:ops                    own  200 200 200 200 403 403 200 403 403  302  302
+GET  triage:bulk-preview           own  405 405 405 405 405 405 405 405 405  302  302
+POST triage:bulk-preview           own  403 302 403 302 403 403 403 403 403  302  302
+GET  triage:bulk                   own  200 200 200 200 403 403 200 403 403  302  302
+GET  triage:bulk                   other 404 404 404 404 403 403 404 403 403 302 302
+GET  triage:bulk                   no   404 404 404 404 403 403 404 403 403  302  302
+GET  triage:bulk-run               own  405 405 405 405 405 405 405 405 405  302  302
+POST triage:bulk-run               own  403 422 403 404 403 403 403 403 403  302  302
+POST triage:bulk-run               other 403 404 403 404 403 403 403 403 403 302 302
+POST triage:bulk-run               no   403 404 403 404 403 403 403 403 403  302  302
+GET  triage:bulk-step              own  405 405 405 405 405 405 405 405 405  302  302
+POST triage:bulk-step              own  403 302 403 302 403 403 403 403 403  302  302
+POST triage:bulk-step              other 403 404 403 404 403 403 403 403 403 302 302
+POST triage:bulk-step              no   403 404 403 404 403 403 403 403 403  302  302
+GET  triage:bulk-table             own  200 200 200 200 403 403 200 403 403  302  302
+GET  triage:bulk-table             other 404 404 404 404 403 403 404 403 403 302 302
+GET  triage:bulk-table             no   404 404 404 404 403 403 404 403 403  302  302
 GET  triage:view-new               own  200 200 200 200 200 403 200 403 403  302  302
 POST triage:view-new               own  200 200 200 200 200 403 200 403 403  302  302
 GET  triage:view                   other 404 404 404 404 404 403 404 403 403 302 302
@@ -397,6 +414,7 @@ OTHERS_OF_ADMIN = {
 }  # fmt: skip
 SIGN_IN, SWAP_SIGN_IN = 302, 401
 SAID = {"telemetry:discard": {"reason": "because"},
+        "triage:bulk-preview": {"verb": "note"},
         "telemetry:quarantine-discard": {"reason": "because"}}  # fmt: skip
 
 

@@ -314,6 +314,14 @@ def can_be_undone(operation: BulkOperation, at: datetime) -> bool:
     return operation.state in over and bool(operation.undo_until and at < operation.undo_until)
 
 
+def last_of(by: User, at: datetime) -> BulkOperation | None:
+    """The last one of somebody that can still be undone."""
+    if not by.has_perm(LEAD):
+        return None
+    own = visible_to(by).filter(created_by=by, undo_until__gt=at)
+    return own.order_by("-as_of").first()
+
+
 @transaction.atomic
 def undo(operation_id: UUID, by: User) -> None:
     """Give every case back what it was, unless something happened to it since."""
