@@ -5,7 +5,7 @@ from django.urls import path
 from apps.accounts.views.sign_in import sign_out
 from apps.dashboard import api
 from apps.dashboard.views import case as cases
-from apps.dashboard.views import catalogue, changes
+from apps.dashboard.views import catalogue, changes, routing
 from apps.dashboard.views import exceptions as kinds
 from apps.dashboard.views.cell import cell
 from apps.dashboard.views.downloads import cell_table, events_table, flow_chart_table, flow_table
@@ -83,6 +83,12 @@ urlpatterns = [
     path("catalogue/exceptions/<str:code>/words/", kinds.playbook_change, name="playbook-change"),
     path("catalogue/exceptions/<str:code>/codes/", kinds.signal_new, name="signal-new"),
     path("catalogue/codes/<int:pk>/remove/", kinds.signal_remove, name="signal-remove"),
+    path("catalogue/routing/", routing.routing, name="routing"),
+    path("catalogue/routing/new/", routing.rule_new, name="rule-new"),
+    path("catalogue/routing/<slug:code>/change/", routing.rule_change, name="rule-change"),
+    path("catalogue/routing/<slug:code>/remove/", routing.rule_remove, name="rule-remove"),
+    path("catalogue/deadlines/new/", routing.deadline_new, name="deadline-new"),
+    path("catalogue/deadlines/<int:pk>/remove/", routing.deadline_remove, name="deadline-remove"),
     path("catalogue/alias/", changes.alias_new, name="alias-new"),
     path("catalogue/alias/<int:pk>/remove/", changes.alias_remove, name="alias-remove"),
     path("catalogue/changes/", changes.proposal_list, name="proposals"),

@@ -114,16 +114,19 @@ CLOCKED = (
 )
 
 # It wakes before anything can be due, as open hours never run faster than time: the sweep then
-# knows better. What is critical is shown to the supervisor at once, and a rule may give it away.
+# knows better. What is critical is shown to the supervisor at once, and a rule may give it away. A
+# failure that comes late may have been healed by what comes behind it: half a minute for that.
 SCORED = (
     """, scored AS MATERIALIZED (
     SELECT v.*, """  # noqa: S608  constants only
     + SCORE
     + """ AS points,
+           GREATEST(CASE WHEN v.clock_from IS NULL AND runs_from < now() - interval '30 seconds'
+                         THEN now() + interval '30 seconds' END,
            CASE WHEN severe = 1 OR strategy <> 'pool' THEN runs_from
                 ELSE LEAST(runs_from + LEAST(response / 2, target / 4) * interval '1 second', """
     + SCORE_MOVES
-    + """) END AS wakes
+    + """) END) AS wakes
       FROM valued v
 )"""
 )

@@ -20,14 +20,17 @@ from apps.accounts.roles import ROLES
 from apps.accounts.services import ensure_roles, grant_facility, issue_token
 from apps.catalog.models import (
     ChangeProposal,
+    DeadlineRule,
     ErrorSignal,
     ExceptionKind,
     Facility,
     FacilityAlias,
     Interface,
+    RoutingRule,
     SlaTarget,
     System,
     Team,
+    Workflow,
 )
 from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
@@ -167,6 +170,8 @@ OPERATED = {
     "dashboard:facility": "facility", "dashboard:workflow": "workflow",
     "dashboard:exception": "kind", "dashboard:playbook-change": "kind",
     "dashboard:signal-new": "kind", "dashboard:signal-remove": "signal",
+    "dashboard:rule-change": "rule", "dashboard:rule-remove": "rule",
+    "dashboard:deadline-remove": "deadline",
     "dashboard:alias-remove": "alias", "dashboard:proposal": "proposal",
     "dashboard:proposal-decide": "proposal", "dashboard:proposal-withdraw": "proposal",
 }  # fmt: skip
@@ -205,6 +210,8 @@ def settle(network: Network) -> Place:
             "workflow": "nope",
             "kind": "nope",
             "signal": 0,
+            "rule": "nowhere",
+            "deadline": 0,
             "alias": 0,
             "proposal": 0,
         },
@@ -256,6 +263,9 @@ def operated_at(network: Network, place: int) -> dict[str, Any]:
         # Nor does a kind of exception lie anywhere.
         "kind": "TST-01" if place == NORTH else "elsewhere",
         "signal": explained() if place == NORTH else 0,
+        # Nor a rule, nor a deadline.
+        "rule": ruled() if place == NORTH else "elsewhere",
+        "deadline": lost_after() if place == NORTH else 0,
         **catalogued_at(facility),
     }
 
@@ -265,6 +275,22 @@ def explained() -> int:
     kind = ExceptionKind.objects.create(code="TST-01", position=1)
     said = {"standard": "http", "code": "503", "error_class": "transport"}
     return ErrorSignal.objects.create(kind=kind, **said).pk
+
+
+def ruled() -> str:
+    """A rule in force."""
+    team, _ = Team.objects.get_or_create(code="ruled", defaults={"name": "Ruled"})
+    since = now() - timedelta(days=1)
+    return RoutingRule.objects.create(
+        code="some_rule", name="Some rule", position=1, team=team, effective_from=since, why="test"
+    ).code
+
+
+def lost_after() -> int:
+    """A deadline of money."""
+    line = Workflow.objects.order_by("pk").first()
+    said = {"kind": "filing", "since": "service", "days": 90}
+    return DeadlineRule.objects.create(workflow=line, **said).pk
 
 
 def catalogued_at(facility: Facility) -> dict[str, int]:

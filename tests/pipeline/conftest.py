@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
+# With all that people did with cases, which refers to them.
 EMPTY = """
 TRUNCATE telemetry_ingestbatch, telemetry_quarantine, telemetry_eventkey, telemetry_event,
     telemetry_signal, telemetry_businesskey, telemetry_transaction, scorecards_rollupdelta,
     scorecards_quarterdelta, scorecards_rollup, scorecards_backlog, scorecards_backlogsnapshot,
-    triage_group, triage_case, triage_caseevent, triage_clockmark, triage_pend, triage_mention,
-    triage_skip, triage_ticket, triage_look, triage_turn, triage_policyround
+    triage_group, triage_case, triage_turn, triage_policyround
+    CASCADE
 """
 
 

@@ -14,7 +14,7 @@ from apps.triage.models import Case, CaseEvent
 from apps.triage.routing import reason_of
 from apps.triage.what_if import ask, dry_run
 from tests.pipeline.network import LONG_AGO
-from tests.triage.test_clocks import HOUR, ago, only, playbook, story  # noqa: F401
+from tests.triage.test_clocks import HOUR, ago, look, only, playbook, story  # noqa: F401
 from tests.triage.test_fold import failed, fine, fold
 
 
@@ -171,7 +171,7 @@ def given():
 def spread(network, count, **said):
     for n in range(count):
         fold(network, failed(ago(1) + n, **said), subject=f"s-{n}-{said}")
-    services.sweep_clocks()
+    look()
 
 
 def test_round_robin_goes_around_those_who_are_there(network, rule, worker):
@@ -187,7 +187,7 @@ def test_who_was_given_one_last_waits_for_the_others(network, rule, worker):
     worker("ana"), worker("ben")
     for n in range(4):
         fold(network, failed(ago(1)), subject=f"s-{n}")
-        services.sweep_clocks()
+        look()
     assert given() == ["ana", "ana", "ben", "ben"]
 
 
@@ -220,7 +220,7 @@ def test_whoever_has_the_account_gets_the_next_case_of_it(network, rule, worker)
     fold(network, failed(ago(1)), subject="second")
     fold(network, failed(ago(1)), subject="elsewhere")
     Case.objects.filter(pk=Case.objects.order_by("id")[1].pk).update(account=token)
-    services.sweep_clocks()
+    look()
     assert given() == ["ben", "ben"]
 
 

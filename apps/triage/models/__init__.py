@@ -16,6 +16,7 @@ from apps.triage.models.cases import (
 )
 from apps.triage.models.clocks import ClockMark
 from apps.triage.models.policy import PolicyRound, Turn
+from apps.triage.models.storms import Storm, StormEvent, StormRound
 from apps.triage.models.views import SavedView
 
 __all__ = [
@@ -39,6 +40,9 @@ __all__ = [
     "Skip",
     "SkipReason",
     "Status",
+    "Storm",
+    "StormEvent",
+    "StormRound",
     "Substatus",
     "Ticket",
     "Turn",

@@ -6,6 +6,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from apps.catalog.models import ErrorClass, MoneyDeadline, Playbook, Severity
+from apps.triage.models.storms import Storm
 
 
 class Status(models.TextChoices):
@@ -29,7 +30,7 @@ IS_OPEN = ~Q(status__in=CLOSED)
 QUEUE_READS = [
     "severity", "kind", "error_class", "workflow", "stage", "interface", "payer", "status",
     "substatus", "team", "assignee", "amount_minor", "money_due_at", "money_due_kind", "resolve_by",
-    "opened_at", "group",
+    "opened_at", "group", "storm",
 ]  # fmt: skip
 
 
@@ -113,6 +114,10 @@ class Case(models.Model):
         "catalog.ExceptionKind", models.DO_NOTHING, null=True, db_index=False, related_name="+"
     )
     group = models.ForeignKey(Group, models.PROTECT, db_index=False, related_name="cases")
+    # What it is shown as a part of, while a system fails many (apps.triage.storms).
+    storm = models.ForeignKey(
+        Storm, models.PROTECT, null=True, db_index=False, related_name="cases"
+    )
     payer = models.TextField(null=True)  # noqa: DJ001  NULL is "not said"
     amount_minor = models.BigIntegerField(null=True)
     amount_kind = models.PositiveSmallIntegerField(null=True)
@@ -278,6 +283,16 @@ class Case(models.Model):
                 name="case_of_person",
                 condition=IS_OPEN & Q(assignee__isnull=False),
             ),
+            # Reader: the sweep, how many of a class were born when, by the system spoken to.
+            models.Index(
+                fields=["error_class", "opened_at"],
+                include=["interface", "stage"],
+                name="case_births",
+            ),
+            # Readers: what is open of a storm; the row of a storm in the queue.
+            models.Index(
+                fields=["storm"], condition=IS_OPEN & Q(storm__isnull=False), name="case_of_storm"
+            ),
             # Reader: the sweep, what is due to be looked at.
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="case_wakes"),
         ]
@@ -328,6 +343,7 @@ class CaseEvent(models.Model):
         WARNED = "warned", "saw its time run short"
         BREACHED = "breached", "saw its time run out"
         ROUTED = "routed", "moved it by a rule"
+        STORMED = "stormed", "counted it to a storm"
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="history")
     kind = models.CharField(max_length=12, choices=Kind)
