@@ -82,7 +82,7 @@ class Preview:
 
     @property
     def is_ticked_large(self) -> bool:
-        return bool(self.going) and needs_number(self.ticked, self.going.ticked_amount)
+        return self.going is not None and needs_number(self.ticked, self.going.ticked_amount)
 
 
 def preview_of(operation: BulkOperation, reader: Reader) -> Preview:

@@ -92,9 +92,9 @@ class BulkForm(forms.Form):
     preview_hash = forms.CharField(widget=forms.HiddenInput)
     typed = forms.CharField(required=False, max_length=12)
 
-    def __init__(self, *args: Any, operation: BulkOperation, people: Sequence[User], **more: Any):
-        more.setdefault("initial", {"preview_hash": operation.preview_hash})
-        super().__init__(*args, auto_id="bulk-%s", **more)
+    def __init__(self, said: Any = None, *, operation: BulkOperation, people: Sequence[User]):
+        seen = {"preview_hash": operation.preview_hash}
+        super().__init__(said, initial=seen, auto_id="bulk-%s")
         asked = ASKED[Verb(operation.verb)]
         for name in [one for one in self.fields if one not in (*asked, "preview_hash", "typed")]:
             del self.fields[name]
