@@ -434,6 +434,12 @@ OTHERS_OF_ADMIN = {
     "admin:<path:object_id>/", "admin:(?P<url>.*)$", "admin:auth_user_password_change",
 }  # fmt: skip
 SIGN_IN, SWAP_SIGN_IN = 302, 401
+# Where a part says more than its page: stop asking; the form again; what would be redirected to.
+AS_PART = {
+    ("GET", "triage:bulk", "own"): {200: 286},
+    ("POST", "triage:bulk-preview", "own"): {302: 422},
+    ("POST", "triage:bulk-step", "own"): {302: 200},
+}
 SAID = {"telemetry:discard": {"reason": "because"},
         "triage:bulk-preview": {"verb": "note"},
         "telemetry:quarantine-discard": {"reason": "because"}}  # fmt: skip
@@ -534,6 +540,7 @@ def test_a_swap_gets_what_the_page_gets_and_never_the_form_to_sign_in(place, who
         expected, is_known = EXPECTED[row][who], who not in ("anon", "gone")
         if expected == SIGN_IN and not is_known:
             expected = SWAP_SIGN_IN
+        expected = AS_PART.get(row, {}).get(expected, expected)
         if not is_api(row, place):
             assert ask(place, who, row, by_token=False, **{"HX-Request": "true"}) == expected, row
 

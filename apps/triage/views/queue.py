@@ -47,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "filters": facets.MENUS,
         "all_columns": COLUMNS,
         "headings": headings(views, standing.known_counts(who, views)),
-        "last_bulk": last_of(who.user, who.now),
+        "last_bulk": last_of(who),
         **(_groups(who, asked) if asked.group else _page(request, who, asked)),
     }
     return render_page(request, "triage/queue.html", "triage/_queue.html", context)
