@@ -88,7 +88,7 @@ def case_row(line: Line, columns: Sequence[str]) -> SafeString:
     first = markup(SEVERITY, _severity(line.row.severity)) if "severity" in columns else ""
     cells = (markup(CELL, name, *_cell(name, line)) for name in columns if name in CELLS)
     return markup(
-        ROW, "" if line.is_open else " over", id, id, line.row.amount_minor or 0, id,
+        ROW, "" if line.is_open else " over", id, id, line.row.at_risk or 0, id,
         f"{line.title}, {line.number}" if line.number else line.title, SafeString(first),
         address("dashboard:case", line.row.id), line.title, line.fact,
         SafeString("".join(cells)),
@@ -184,6 +184,15 @@ def brief_age(length: timedelta) -> str:
     return wording.latency(length.total_seconds() * 1000)
 
 
+def amount(line: Line) -> SafeString | str:
+    """What waits; dim where it is in the sums at another case of the same transaction."""
+    told = exact_money(line.row.amount_minor)
+    if not line.counted_at:
+        return told
+    return markup('<span class="dim">{}</span> <span class="sub">counted at {}</span>', told,
+                  line.counted_at)  # fmt: skip
+
+
 def _dim(text: str | None) -> SafeString | str:
     return text or markup('<span class="dim">{}</span>', wording.NOTHING)
 
@@ -195,7 +204,7 @@ CELLS: dict[str, tuple[str, Callable[[Line], object]]] = {
     "payer": (" ink2", lambda line: _dim(line.row.payer)),
     "class": (" ink2", lambda line: CLASSES.get(line.row.error_class, line.row.error_class)),
     "team": (" ink2", lambda line: _dim(line.team)),
-    "amount": (" num m", lambda line: exact_money(line.row.amount_minor)),
+    "amount": (" num m", amount),
     "due": (" d", lambda line: money_clock(line.clock)),
     "age": (" num ink2", lambda line: brief_age(line.age)),
     "owner": ("", owner),
