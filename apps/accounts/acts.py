@@ -115,6 +115,7 @@ GROUPS = {
         Group("batch", "Batches"),
         Group("export", "Exports"),
         Group("search", "Searches"),
+        Group("view", "Shared views"),
         Group("bulk", "Many cases at once"),
         Group("access", "Refusals"),
         Group("session", "Sign-in"),

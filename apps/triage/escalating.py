@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from apps.core.db import execute, fetch_all
-from apps.triage import clocks
+from apps.triage import clocks, counting
 from apps.triage.returning import bring_back
 
 HOURS = 7 * 24
@@ -52,7 +52,7 @@ SELECT c.id AS case_id, c.status = 'pending' AS waits
   FROM triage_case c LEFT JOIN triage_pend p ON p.case_id = c.id
  WHERE c.group_id = ANY(%(groups)s)
    AND (c.dismissal = 'until_escalating' OR c.status = 'pending' AND p.until_escalating)
- ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+ ORDER BY c.id
 """
 
 REOPEN = """
@@ -124,9 +124,14 @@ def weeks(moment: datetime) -> list[Week]:
 
 @transaction.atomic
 def _return(groups: list[UUID], moment: datetime) -> None:
-    found = fetch_all(ESCALATED, {"groups": groups}, row=_Touched)
+    waiting = fetch_all(ESCALATED, {"groups": groups}, row=_Touched)
+    free = set(counting.lock_free([one.case_id for one in waiting]))
+    # As they are now that nobody else changes them.
+    found = [one for one in fetch_all(ESCALATED, {"groups": groups}, row=_Touched)
+             if one.case_id in free]  # fmt: skip
     bring_back([(one.case_id, "escalated") for one in found if one.waits])
     dismissed = [one.case_id for one in found if not one.waits]
     if dismissed:
         execute(REOPEN, {"cases": dismissed})
+        counting.recount(dismissed)
         clocks.restart(dismissed, moment)

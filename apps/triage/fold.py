@@ -16,6 +16,7 @@ are locked in the order of their ids, as everybody does who locks several.
 """
 
 from apps.core.db import FEW_ROWS, execute, fetcher, runner
+from apps.triage.counting import RECOUNT_TOUCHED
 from apps.triage.policy import APPLY_TO_TOUCHED, OF_NEWBORN, VALUES, WRITTEN
 from apps.triage.returning import bring_back
 
@@ -130,7 +131,8 @@ WITH failing AS MATERIALIZED (
              LIMIT 1)
       FROM over o WHERE c.id = o.case_id
 ), newborn AS MATERIALIZED (
-    SELECT uuidv7() AS id, 'open' AS status, o.* FROM over o WHERE case_id IS NULL
+    SELECT uuidv7() AS id, 'open' AS status, true AS counts_money, o.* FROM over o
+     WHERE case_id IS NULL
 )"""  # noqa: S608  constants only
     + OF_NEWBORN
     + """, born AS (
@@ -194,8 +196,9 @@ WITH late AS MATERIALIZED (
       FROM found ORDER BY group_id
         ON CONFLICT (id) DO NOTHING
 ), newborn AS MATERIALIZED (
-    SELECT uuidv7() AS id, 'open' AS status, f.*, NULL::bigint AS interface_id,
-           f.due_at AS opened_at, t.payer, t.amount_minor, t.amount_kind, t.service_date
+    SELECT uuidv7() AS id, 'open' AS status, true AS counts_money, f.*,
+           NULL::bigint AS interface_id, f.due_at AS opened_at, t.payer, t.amount_minor,
+           t.amount_kind, t.service_date
       FROM found f JOIN telemetry_transaction t ON t.id = f.transaction_id
 )"""  # noqa: S608  constants only
     + OF_NEWBORN
@@ -283,6 +286,7 @@ WITH mine AS MATERIALIZED (
     UPDATE triage_case c
        SET facility_id = m.at_facility, payer = m.by_payer, amount_minor = m.amount,
            amount_kind = m.kind_of_amount, service_date = m.served_on,
+           counts_money = c.counts_money AND NOT m.closes OR m.reopens,
            opened_at = m.since_then,
            last_seen = CASE WHEN m.condition = 1 THEN m.last_seen ELSE m.since_then END,
            succeeded_at = m.succeeded, ended_at = m.ended,
@@ -371,5 +375,6 @@ def record_cases(touched: int) -> None:
     run(RECORD_FAILURES)
     run(RECORD_OVERDUE)
     run(SETTLE)
+    run(RECOUNT_TOUCHED)
     run(APPLY_TO_TOUCHED)
     bring_back(fetcher(touched)(HEARD_OF))

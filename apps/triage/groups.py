@@ -10,7 +10,7 @@ from uuid import UUID
 from apps.core.db import fetch_all
 from apps.triage.filters import NEXT_DUE, NONE, STATE, Asked, conditions
 from apps.triage.models import Condition, Group
-from apps.triage.queue import OPEN, Totals, narrowed
+from apps.triage.queue import MONEY, OPEN, Totals, narrowed
 from apps.triage.reader import Reader
 from apps.triage.words import OVERDUE, UNEXPLAINED
 
@@ -39,7 +39,7 @@ FACETS: Mapping[str, LiteralString] = {
 GROUPED: LiteralString = f"""
 WITH parts AS (
     SELECT {{key}} AS key, c.facility_id, count(*) AS cases,
-           COALESCE(sum(c.amount_minor), 0) AS amount, min(c.opened_at) AS oldest_at,
+           {MONEY} AS amount, min(c.opened_at) AS oldest_at,
            count(*) FILTER (WHERE {NEXT_DUE} < %(now)s) AS past_due, min(c.kind_id) AS kind_id
       FROM triage_case c
      WHERE c.facility_id = ANY(%(facilities)s::integer[]) AND {OPEN} AND {{asked}}

@@ -56,6 +56,8 @@ class Line:
     clock: Clock | None
     state: str
     age: timedelta
+    # What the case is about that has the dollars of this one in every sum; empty: this one has.
+    counted_at: str
 
     @property
     def is_open(self) -> bool:
@@ -83,6 +85,7 @@ def line(row: Row, reader: Reader) -> Line:
         clock=clock(row, reader.minute),
         state=state(row),
         age=max(reader.minute - row.opened_at, timedelta()),
+        counted_at=counted_at(row, reader),
     )
 
 
@@ -96,6 +99,18 @@ def title(row: Row, reader: Reader) -> str:
     if row.kind_id is not None:
         return reader.words.title(row.kind_id, row.resolved_at or reader.now)
     return UNEXPLAINED if row.condition == Condition.FAILED else OVERDUE
+
+
+def counted_at(row: Row, reader: Reader) -> str:
+    """What the case is about that has the money; of what is not the reader's business, no more
+    than that there is one."""
+    if row.counted_condition is None or row.amount_minor is None:
+        return ""
+    if not reader.realm.covers(row.counted_kind_id):
+        return "another case"
+    if row.counted_kind_id is not None:
+        return reader.words.title(row.counted_kind_id, reader.now)
+    return "an unexplained case" if row.counted_condition == Condition.FAILED else OVERDUE
 
 
 def number(row: Row) -> str:

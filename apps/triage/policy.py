@@ -15,7 +15,7 @@ from apps.triage.scoring import MONEY, SCORE, SCORE_MOVES
 
 # What the policy reads: what is known of a case, and what was done with it.
 FACTS = """id, status, kind_id, workflow_id, facility_id, stage_id, interface_id, error_class,
-           payer, amount_minor, service_date, opened_at"""
+           payer, amount_minor, counts_money, service_date, opened_at"""
 WORK = """regressions, severity, target_seconds, due_measure, is_priority_by_hand, team_id,
            assignee_id, is_assigned_by_hand, responded_at, clock_from, paused_at, paused_seconds"""
 # The same of one that nobody has seen yet.

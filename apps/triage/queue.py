@@ -93,11 +93,13 @@ SELECT c.id, {place} AS place
 ROWS: LiteralString = """
 WITH found AS MATERIALIZED ({found})
 SELECT c.id, c.condition, c.transaction_id, c.stage_id, c.error_class, c.workflow_id,
-       c.facility_id, c.kind_id, c.payer, c.amount_minor, c.opened_at, c.occurrences, c.status,
-       c.substatus, c.version, c.severity, c.team_id, c.assignee_id, c.clock_from,
-       c.money_due_at, c.money_due_kind, c.resolve_by, c.paused_at, c.score, c.resolved_at,
+       c.facility_id, c.kind_id, c.payer, c.amount_minor, c.counts_money, c.opened_at,
+       c.occurrences, c.status, c.substatus, c.version, c.severity, c.team_id, c.assignee_id,
+       c.clock_from, c.money_due_at, c.money_due_kind, c.resolve_by, c.paused_at,
+       c.score, c.resolved_at,
        COALESCE(NULLIF(trim(u.first_name || ' ' || u.last_name), ''), u.username, '') AS owner,
        COALESCE(b.kind, '') AS number_kind, COALESCE(b.masked, '') AS number,
+       m.kind_id AS counted_kind_id, m.condition AS counted_condition,
        found.place::text AS place
   FROM found JOIN triage_case c ON c.id = found.id
   LEFT JOIN accounts_user u ON u.id = c.assignee_id
@@ -105,6 +107,8 @@ SELECT c.id, c.condition, c.transaction_id, c.stage_id, c.error_class, c.workflo
        SELECT k.kind, k.masked FROM telemetry_businesskey k
         WHERE k.transaction_id = c.transaction_id
         ORDER BY array_position(%(telling)s::text[], k.kind), k.kind, k.masked LIMIT 1) AS b ON true
+  LEFT JOIN triage_case m ON m.transaction_id = c.transaction_id AND m.counts_money
+   AND NOT c.counts_money AND c.resolved_at IS NULL
  ORDER BY found.place {way}, found.id {way}
 """
 BY_IDS: LiteralString = """
@@ -118,8 +122,10 @@ SELECT COALESCE(array_agg(id ORDER BY first_name, last_name, username), '{}') AS
   FROM accounts_user
 """
 
+# What is summed: the money of a transaction once (apps.triage.counting).
+MONEY: LiteralString = "COALESCE(sum(c.amount_minor) FILTER (WHERE c.counts_money), 0)::bigint"
 TOTALS: LiteralString = f"""
-SELECT count(*) AS cases, COALESCE(sum(c.amount_minor), 0)::bigint AS amount,
+SELECT count(*) AS cases, {MONEY} AS amount,
        count(*) FILTER (WHERE {NEXT_DUE} >= %(now)s AND {NEXT_DUE} < %(day_ends)s) AS due_today,
        count(*) FILTER (WHERE {NEXT_DUE} < %(now)s) AS past_due
   FROM triage_case c
@@ -205,6 +211,7 @@ class Row:
     kind_id: int | None
     payer: str | None
     amount_minor: int | None
+    counts_money: bool
     opened_at: datetime
     occurrences: int
     status: str
@@ -223,7 +230,17 @@ class Row:
     owner: str
     number_kind: str
     number: str
+    # The case of the same transaction where its money is counted, if that is another.
+    counted_kind_id: int | None
+    counted_condition: int | None
     place: str
+
+    @property
+    def at_risk(self) -> int | None:
+        """What it adds to a sum; None while nothing is known of its dollars."""
+        if self.amount_minor is None:
+            return None
+        return self.amount_minor if self.counts_money else 0
 
     @property
     def mark(self) -> str:

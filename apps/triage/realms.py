@@ -25,9 +25,13 @@ class Realm:
 
     def includes(self, case: Case) -> bool:
         """Whether a case is part of it."""
-        if case.kind_id is None:
+        return self.covers(case.kind_id)
+
+    def covers(self, kind: int | None) -> bool:
+        """Whether cases of a kind are; of none, those that nobody has explained."""
+        if kind is None:
             return self.is_everything or self.has_unexplained
-        return self.is_everything or case.kind_id in self.kinds
+        return self.is_everything or kind in self.kinds
 
     @property
     def condition(self) -> Q:

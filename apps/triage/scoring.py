@@ -2,9 +2,10 @@
 
 In dollars, whole ones, so that the order can be explained and repeated:
 
-- **money**: the amount, times how much of it such trouble usually gives back, times the urgency of
-  the deadline that matters, 24 / (24 + hours left). With a deadline of money that is it, else our
-  own time to resolve. What a passed deadline took is not lost more by waiting: a tenth.
+- **money**: the amount, if it is counted at this case (`apps.triage.counting`), times how much of
+  it such trouble usually gives back, times the urgency of the deadline that matters, 24 / (24 +
+  hours left). With a deadline of money that is it, else our own time to resolve. What a passed
+  deadline took is not lost more by waiting: a tenth.
 - **time**: up to 1,000 as our own time to resolve runs out, 2,000 once it has; none while paused.
 - **severity**: 20,000, 3,000, 500, 0.
 - **came back**: 1,000 each time, up to three.
@@ -32,9 +33,10 @@ RECOVERY = {
 }
 MOST_CENTS = 10_000_000_000
 
-# Reads `amount_minor`, `error_class`, `money_at`, `resolve`, `severe`, `regressions`, `is_paused`.
+# Reads `amount_minor`, `counts_money`, `error_class`, `money_at`, `resolve`, `severe`,
+# `regressions`, `is_paused`.
 SCORE = """(
-    LEAST(abs(COALESCE(amount_minor, 0)), 10000000000) / 100
+    LEAST(abs(CASE WHEN counts_money THEN COALESCE(amount_minor, 0) ELSE 0 END), 10000000000) / 100
     * CASE error_class WHEN 'payer_decision' THEN 400 WHEN 'payer_reject' THEN 800
            WHEN 'deadline' THEN 500 WHEN 'duplicate' THEN 100 WHEN 'governance' THEN 300
            ELSE 900 END
@@ -105,6 +107,8 @@ def _money(case: Case, moment: datetime) -> Part:
     points = dollars * recovery * _urgency(case, moment) // 1_000_000
     if not dollars:
         return Part("money", 0, "No amount is known.")
+    if not case.counts_money:
+        return Part("money", 0, f"${dollars:,} counted at an earlier case of this transaction")
     kind = MoneyDeadline(case.money_due_kind).label.lower() if case.money_due_at else "our own time"
     return Part("money", points, f"${dollars:,}, {recovery / 10:g} % usually recovered; {kind}")
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from apps.core.db import execute, fetch_all
-from apps.triage import clocks
+from apps.triage import clocks, counting
 from apps.triage.returning import bring_back
 
 # Back to whom it belonged before it was taken.
@@ -62,6 +62,11 @@ SELECT id, 'unconfirmed', 'verifying', 'open', 'time', version FROM changed
 
 # What was merged goes where the other case went: over as far as telemetry shows it, resolved by the
 # same word, or open again by itself.
+DUE_TO_FOLLOW = """
+SELECT m.id AS case_id FROM triage_case m JOIN triage_case r ON r.id = m.merged_into_id
+ WHERE m.merged_into_id IS NOT NULL AND r.status IN ('resolved', 'dismissed')
+ ORDER BY m.id LIMIT 1000
+"""
 FOLLOW = """
 WITH due AS MATERIALIZED (
     SELECT m.id, r.resolved_at, r.resolution, r.fixed_at, r.late_until,
@@ -69,8 +74,7 @@ WITH due AS MATERIALIZED (
            m.succeeded_at <= COALESCE(m.ended_at, m.succeeded_at) AS by_success,
            r.status = 'resolved' AND r.resolved_by = 'user' AS by_hand
       FROM triage_case m JOIN triage_case r ON r.id = m.merged_into_id
-     WHERE m.merged_into_id IS NOT NULL AND r.status IN ('resolved', 'dismissed')
-     ORDER BY m.id LIMIT 1000 FOR UPDATE OF m SKIP LOCKED
+     WHERE m.id = ANY(%(ids)s) AND r.status IN ('resolved', 'dismissed')
 ), changed AS (
     UPDATE triage_case c
        SET merged_into_id = NULL, version = c.version + 1,
@@ -94,15 +98,15 @@ SELECT id, CASE status WHEN 'open' THEN 'unmerged' ELSE 'resolved' END, 'merged'
   FROM changed
 """
 
+DUE_FOR_REVIEW = """
+SELECT id AS case_id FROM triage_case WHERE review_at <= %(at)s ORDER BY id LIMIT 1000
+"""
 REVIEW = """
-WITH due AS MATERIALIZED (
-    SELECT id FROM triage_case WHERE review_at <= %(at)s
-     ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
-), changed AS (
+WITH changed AS (
     UPDATE triage_case c
        SET status = 'open', substatus = 'ongoing', dismissal = '', review_at = NULL,
            resolved_at = NULL, version = c.version + 1
-      FROM due d WHERE c.id = d.id
+     WHERE c.id = ANY(%(ids)s) AND c.review_at <= %(at)s
     RETURNING c.id, c.version
 )
 INSERT INTO triage_caseevent (case_id, kind, before, after, reason, version)
@@ -112,7 +116,7 @@ RETURNING case_id
 
 
 @dataclass(frozen=True, slots=True)
-class _Reopened:
+class _Found:
     case_id: UUID
 
 
@@ -128,15 +132,26 @@ def sweep_cases() -> None:
     execute(LAPSE, {"at": moment})
     _return_due(moment)
     execute(UNCONFIRMED, {"at": moment})
-    execute(FOLLOW)
+    _follow()
     _review(moment)
 
 
 @transaction.atomic
+def _follow() -> None:
+    due = fetch_all(DUE_TO_FOLLOW, {}, row=_Found)
+    if free := counting.lock_free([one.case_id for one in due]):
+        execute(FOLLOW, {"ids": free})
+        counting.recount(free)
+
+
+@transaction.atomic
 def _review(moment: datetime) -> None:
-    found = fetch_all(REVIEW, {"at": moment}, row=_Reopened)
-    if found:
-        clocks.restart([one.case_id for one in found], moment)
+    due = fetch_all(DUE_FOR_REVIEW, {"at": moment}, row=_Found)
+    if free := counting.lock_free([one.case_id for one in due]):
+        found = fetch_all(REVIEW, {"ids": free, "at": moment}, row=_Found)
+        reopened = [one.case_id for one in found]
+        counting.recount(reopened)
+        clocks.restart(reopened, moment)
 
 
 @transaction.atomic

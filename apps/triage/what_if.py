@@ -52,7 +52,8 @@ WITH mine AS MATERIALIZED (
     SELECT NULL::uuid AS id, 'open' AS status, %(kind)s::bigint AS kind_id,
            %(workflow)s::bigint AS workflow_id, %(facility)s::bigint AS facility_id,
            s.id AS stage_id, i.id AS interface_id, %(error_class)s AS error_class,
-           %(payer)s AS payer, %(amount)s::bigint AS amount_minor, NULL::date AS service_date,
+           %(payer)s AS payer, %(amount)s::bigint AS amount_minor, true AS counts_money,
+           NULL::date AS service_date,
            now() AS opened_at, """  # noqa: S608  constants only
     + NO_WORK
     + """, false AS is_proposed

@@ -19,7 +19,7 @@ def test_a_person_signs_in_and_lands_on_the_first_page_of_their_role(bea):
     client = Client()
     response = attempt(client)
     assert (response.status_code, response.url) == (302, "/")
-    assert client.get("/", follow=True).redirect_chain == [("/scorecards/", 302)]
+    assert client.get("/", follow=True).redirect_chain == [("/exceptions/", 302)]
 
 
 def test_they_return_to_where_they_were_going(bea):

@@ -30,7 +30,7 @@ IS_OPEN = ~Q(status__in=CLOSED)
 QUEUE_READS = [
     "severity", "kind", "error_class", "workflow", "stage", "interface", "payer", "status",
     "substatus", "team", "assignee", "amount_minor", "money_due_at", "money_due_kind", "resolve_by",
-    "opened_at", "group", "storm",
+    "opened_at", "group", "storm", "counts_money",
 ]  # fmt: skip
 
 
@@ -122,6 +122,9 @@ class Case(models.Model):
     amount_minor = models.BigIntegerField(null=True)
     amount_kind = models.PositiveSmallIntegerField(null=True)
     service_date = models.DateField(null=True)
+    # Whether its dollars are in every sum: of the open cases of a transaction, those of one are
+    # (apps.triage.counting).
+    counts_money = models.BooleanField(db_default=True)
     # Facts of events: whatever their order, the same. The first success, and the first other end of
     # the transaction, after it was last seen: with either it is over.
     opened_at = models.DateTimeField()
@@ -221,6 +224,9 @@ class Case(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(last_seen__gte=F("opened_at")), name="case_seen_after_opened"
+            ),
+            models.CheckConstraint(
+                condition=Q(severity__in=Severity.values), name="case_severity_known"
             ),
             models.CheckConstraint(
                 condition=Q(status=Status.MERGED, merged_into__isnull=False)

@@ -23,8 +23,8 @@ from psycopg.types.json import Jsonb
 from apps.accounts.access import facilities_for
 from apps.accounts.models import User
 from apps.core.db import execute
-from apps.triage import clocks
-from apps.triage.models import Case, CaseEvent, Pend, Status
+from apps.triage import clocks, counting
+from apps.triage.models import CLOSED, Case, CaseEvent, Pend, Status
 from apps.triage.realms import Realm, seen_by, worked_by
 from apps.triage.transitions import Clock, Illegal, Trigger, move
 
@@ -34,6 +34,10 @@ LONGEST_REASON = 500
 Kind = CaseEvent.Kind
 # What anybody may add who works such cases, whoever is at it, and what stands in nobody's way.
 BESIDE = (Kind.NOTED, Kind.LINKED)
+# What ends a case or opens it again, and so may move the money of its transaction to another.
+ENDS_OR_REOPENS = frozenset(
+    {Kind.RESOLVED, Kind.DISMISSED, Kind.REOPENED, Kind.MERGED, Kind.UNMERGED, Kind.UNDONE}
+)
 Found = TypeVar("Found")
 
 # What an act may change of a case, and an undo gives back.
@@ -121,6 +125,11 @@ class Act:
         """What of the case is not as it was, as it was."""
         return {name: was for name, was in self.before.items() if was != getattr(self.case, name)}
 
+    @property
+    def ends_or_reopens(self) -> bool:
+        """Whether it was open and is not, or the other way round."""
+        return (self.before["status"] in CLOSED) != (self.case.status in CLOSED)
+
     def once(self, key: Hashable, look: Callable[[], Found]) -> Found:
         """What is looked up once for all cases that have the key in common."""
         if key not in self.known:
@@ -180,6 +189,8 @@ Deed = Callable[[Act], object]
 def perform(case_id: UUID, kind: Kind, deed: Deed, **ask: Unpack[Ask]) -> Case:
     """Do it, or raise Case.DoesNotExist, Conflict or Refused with the case as it was."""
     by, op_id = ask["by"], ask["op_id"]
+    if kind in ENDS_OR_REOPENS:
+        counting.lock([case_id])
     case = locked(case_id, by)
     if op_id and (done := CaseEvent.objects.filter(case=case, op_id=op_id).first()):
         if (done.actor_id, done.kind) != (by.pk, kind):
@@ -207,7 +218,9 @@ def locked(case_id: UUID, by: User) -> Case:
 
 
 def locked_many(ids: Collection[UUID], by: User) -> dict[UUID, Case]:
-    """Those that are theirs to see, locked in the order of the fold."""
+    """Those that are theirs to see, locked in the order of the fold, with all of the same
+    transactions."""
+    counting.lock(ids)
     return {one.pk: one for one in _theirs(by).filter(pk__in=ids).order_by("pk")}
 
 
@@ -247,6 +260,8 @@ def write(acts: Sequence[Act], op_id: UUID | None) -> list[CaseEvent]:
     for act, was in changed:
         act.case.version += bool(was.keys() - {"leased_until"})
     execute(WRITE, {"cases": Jsonb([_row(act.case) for act, was in changed if was])})
+    if moved := [act.case.pk for act in acts if act.ends_or_reopens]:
+        counting.recount(moved)
     events = CaseEvent.objects.bulk_create(_event(act, was, op_id) for act, was in changed)
     for act, event in zip(acts, events, strict=True):
         if act.leaves:

@@ -49,7 +49,9 @@ INSERT INTO triage_bulkitem (operation_id, case_id, version_at_freeze, amount_mi
        eligible, skip_reason, state, error)
 SELECT %(operation)s, f.id, f.version, f.amount_minor, f.is_ticked, f.reason = '', f.reason,
        CASE f.reason WHEN '' THEN 'active' ELSE 'skipped' END, ''
-  FROM (SELECT c.id, c.version, COALESCE(c.amount_minor, 0) AS amount_minor,
+  FROM (SELECT c.id, c.version,
+               CASE WHEN c.counts_money THEN COALESCE(c.amount_minor, 0) ELSE 0 END
+                   AS amount_minor,
                c.id = ANY(%(ticked)s::uuid[]) AS is_ticked,
                CASE WHEN NOT {IN_REALM} THEN 'not_yours'
                     WHEN c.status = ANY(%(sources)s::text[]) THEN CASE {{unless}} ELSE '' END
@@ -312,6 +314,15 @@ def can_be_undone(operation: BulkOperation, at: datetime) -> bool:
     """Whether it is over, not for good, and not too long ago."""
     over = (State.COMPLETED, State.PARTIALLY_COMPLETED, State.CANCELLED)
     return operation.state in over and bool(operation.undo_until and at < operation.undo_until)
+
+
+def last_of(reader: Reader) -> BulkOperation | None:
+    """The last one of the reader's own that can still be undone."""
+    if not reader.user.has_perm(LEAD):
+        return None
+    own = BulkOperation.objects.filter(created_by=reader.user, undo_until__gt=reader.now)
+    here = own.filter(facilities__contained_by=list(reader.facilities))
+    return here.order_by("-as_of").first()
 
 
 @transaction.atomic

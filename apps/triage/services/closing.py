@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import TextChoices
 
 from apps.core.db import execute
+from apps.triage import counting
 from apps.triage.checkpoints import echoes_until, proof_of
 from apps.triage.models import Case, Dismissal, ResolvedBy, Status
 from apps.triage.services.acting import Act, Ask, Kind, NotAllowed, Refused, perform
@@ -98,10 +99,8 @@ def reopening(act: Act, *, reason: str) -> None:
 def merge(case_id: UUID, *, into: UUID, reason: str, **ask: Unpack[Ask]) -> Case:
     """The same trouble: what is done about the other case is done about this one."""
     execute(MERGES_TAKE_TURNS)
-    # In the order of the fold, before `perform` locks its own.
-    list(
-        Case.objects.filter(pk__in=[case_id, into]).order_by("pk").select_for_update().values("pk")
-    )
+    # Both, before `perform` locks its own.
+    counting.lock([case_id, into])
     return perform(case_id, Kind.MERGED, partial(_merge, into=into, reason=reason), **ask)
 
 

@@ -36,6 +36,7 @@ class Case(msgspec.Struct):
     workflow: str
     payer: str | None
     amount: str | None
+    at_risk: str | None
     money_due_at: str | None
     money_due_kind: str | None
     resolve_by: str | None
@@ -63,7 +64,8 @@ class CasesAnswer(msgspec.Struct):
     tag="Exceptions",
     summary="Open exceptions",
     description=f"{PAGE} a page, by the cost of waiting or as `sort` says. A filter that is not"
-    " known, or not yours, is refused.",
+    " known, or not yours, is refused. `at_risk` is what a case adds to a sum: of the open cases of"
+    " a transaction one has its amount, the others 0.",
     parameters=(
         Parameter("view", "Code of a view, as in the address of the page. Default: all."),
         *(Parameter(name, f"{one.label}; as in the address of the page.")
@@ -114,7 +116,7 @@ def _answer(request: HttpRequest, who: Reader, question: Question) -> CasesAnswe
 
 def _case(of: Line, who: Reader) -> Case:
     row, catalogue = of.row, who.catalogue
-    amount = money(row.amount_minor)
+    amount, at_risk = money(row.amount_minor), money(row.at_risk)
     return Case(
         id=str(row.id),
         title=of.title,
@@ -127,6 +129,7 @@ def _case(of: Line, who: Reader) -> Case:
         workflow=catalogue.workflows_by_id[row.workflow_id].code,
         payer=row.payer,
         amount=None if amount is None else str(amount),
+        at_risk=None if at_risk is None else str(at_risk),
         money_due_at=_text(row.money_due_at),
         money_due_kind=row.money_due_kind or None,
         resolve_by=_text(row.resolve_by),
