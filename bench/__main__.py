@@ -23,6 +23,7 @@ NAMES = (
     "reading",
     "pages",
     "queue",
+    "bulk",
     "growth",
 )
 

@@ -34,6 +34,16 @@ def leads(count: int) -> list[User]:
     return people
 
 
+def supervisor() -> User:
+    """Somebody who may change any case of the whole network, many at once."""
+    ensure_roles()
+    user, is_new = User.objects.get_or_create(username="bench-supervisor")
+    if is_new:
+        user.groups.add(Group.objects.get(name="rcm_supervisor"))
+        grant_facility(to=user, facility=Facility.objects.filter(parent=None).order_by("pk")[0])
+    return user
+
+
 def cookie(user: User) -> str:
     """The cookie of a session of theirs, second factor included."""
     session = SessionStore()

@@ -62,7 +62,16 @@ ENTRIES = (
         "triage:queue",
         "inbox",
         "accounts.view_transactions",
-        pages=("triage:counts", "triage:totals", "triage:filter", "triage:view", "triage:view-new"),
+        pages=(
+            "triage:counts",
+            "triage:totals",
+            "triage:filter",
+            "triage:view",
+            "triage:view-new",
+            "triage:ops",
+            "triage:bulk",
+            "triage:bulk-preview",
+        ),
         letter="q",
     ),
     Entry(

@@ -9,8 +9,10 @@ from django.conf import settings
 from apps.catalog.models import ErrorClass, MoneyDeadline
 from apps.core.exports import Column, Table, money
 from apps.triage import queue
+from apps.triage.bulk_words import Result, results
 from apps.triage.filters import STATES
 from apps.triage.lines import Line, line
+from apps.triage.models import BulkOperation
 from apps.triage.questions import Question
 from apps.triage.reader import Reader
 
@@ -57,6 +59,27 @@ def cases(reader: Reader, question: Question) -> Table[Line]:
         columns,
         rows,
     )
+
+
+def bulk_items(reader: Reader, operation: BulkOperation, state: str) -> Table[Result]:
+    """What became of each case of an act on many."""
+    columns = [
+        Column[Result]("What happened", lambda one: one.line.title),
+        Column("Account / claim", lambda one: one.line.number),
+        Column("Facility", lambda one: one.line.facility),
+        Column("Workflow", lambda one: one.line.workflow),
+        Column(f"At risk, {settings.THROUGHLINE_CURRENCY}",
+               lambda one: money(one.item.amount_minor), is_money=True),
+        Column("Result", lambda one: one.item.get_state_display()),
+        Column("Why", lambda one: one.why),
+        Column("Case", lambda one: one.line.id),
+    ]  # fmt: skip
+
+    def rows(most: int) -> Iterator[Result]:
+        return iter(results(operation, reader, state=state, most=most))
+
+    name = operation.get_verb_display()
+    return Table(f"operation {operation.verb}", f"Many cases: {name}", columns, rows)
 
 
 def _deadline(code: str) -> str:

@@ -1,8 +1,8 @@
-"""Addresses of the queue of exceptions and of its views."""
+"""Addresses of the queue of exceptions, of its views, and of acts on many of its cases."""
 
 from django.urls import path
 
-from apps.triage.views import api, downloads, queue, saved
+from apps.triage.views import api, bulk, downloads, queue, saved
 
 app_name = "triage"
 
@@ -15,6 +15,12 @@ urlpatterns = [
     path("exceptions/find/", queue.find, name="find"),
     path("exceptions/filters/<slug:name>/", queue.menu, name="filter"),
     path("exceptions/cases.<form:form>", downloads.cases_table, name="cases-table"),
+    path("bulk/preview/", bulk.preview, name="bulk-preview"),
+    path("bulk/<uuid:id>/", bulk.show, name="bulk"),
+    path("bulk/<uuid:id>/run/", bulk.run, name="bulk-run"),
+    path("bulk/<uuid:id>/items.<form:form>", bulk.items_table, name="bulk-table"),
+    path("bulk/<uuid:id>/<slug:name>/", bulk.step, name="bulk-step"),
+    path("ops/", bulk.index, name="ops"),
     path("exceptions/views/", saved.save, name="view-new"),
     path("exceptions/views/<uuid:id>/", saved.change, name="view"),
     path("exceptions/views/<uuid:id>/delete/", saved.delete, name="view-delete"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from bench.bench import Bench
 from bench.figures import (
     accept,
+    bulk,
     cpu,
     fold,
     growth,
@@ -26,6 +27,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "reading": reading.measure,
     "pages": pages.measure,
     "queue": queue.measure,
+    "bulk": bulk.measure,
     "growth": growth.measure,
     "workers": workers.measure,
 }

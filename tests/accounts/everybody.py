@@ -34,7 +34,7 @@ from apps.catalog.models import (
 )
 from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
-from apps.triage.models import Case, SavedView
+from apps.triage.models import BulkOperation, Case, SavedView
 from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
@@ -63,6 +63,7 @@ class Place:
     passkey: str
     operated: dict[str, dict[str, Any]]
     cases: dict[str, str]
+    bulks: dict[str, str]
     browsers: dict[str, Client] = field(default_factory=dict)
     signed_in: dict[str, Any] = field(default_factory=dict)
 
@@ -121,6 +122,11 @@ class Place:
             "dashboard:case-act": [self.cases.get(what, NOWHERE), "take"],
             "triage:filter": [{"own": "kind"}.get(what, f"of-{subject}")],
             "triage:cases-table": ["csv"],
+            **{
+                name: [self.bulks.get(what, NOWHERE)] for name in ("triage:bulk", "triage:bulk-run")
+            },
+            "triage:bulk-step": [self.bulks.get(what, NOWHERE), "suspend"],
+            "triage:bulk-table": [self.bulks.get(what, NOWHERE), "csv"],
             **{name: [VIEW_ELSEWHERE if what == "other" else NOWHERE] for name in VIEW_PAGES},
             "admin:view_on_site": ["0", "0"],
             "admin:app_list": ["catalog"],
@@ -214,7 +220,22 @@ def settle(network: Network) -> Place:
         "own": case_at(network.facilities[NORTH]),
         "other": case_at(network.facilities[SOUTH]),
     }
-    return Place(network, everybody, items, batch, str(passkey.pk), operated, cases)
+    bulks = {
+        "own": bulk_at(network.facilities[NORTH]),
+        "other": bulk_at(network.facilities[SOUTH]),
+    }
+    return Place(network, everybody, items, batch, str(passkey.pk), operated, cases, bulks)
+
+
+def bulk_at(place: Facility) -> str:
+    """An act on many cases of there, which a supervisor had done."""
+    moment = now()
+    operation = BulkOperation.objects.create(
+        verb="note", selection={"ids": []}, as_of=moment, facilities=[place.pk], state="completed",
+        created_by=User.objects.get(username="RS"), started_at=moment, finished_at=moment,
+    )  # fmt: skip
+    operation.refresh_from_db()
+    return str(operation.pk)
 
 
 def case_at(place: Facility) -> str:

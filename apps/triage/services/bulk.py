@@ -316,6 +316,15 @@ def can_be_undone(operation: BulkOperation, at: datetime) -> bool:
     return operation.state in over and bool(operation.undo_until and at < operation.undo_until)
 
 
+def last_of(reader: Reader) -> BulkOperation | None:
+    """The last one of the reader's own that can still be undone."""
+    if not reader.user.has_perm(LEAD):
+        return None
+    own = BulkOperation.objects.filter(created_by=reader.user, undo_until__gt=reader.now)
+    here = own.filter(facilities__contained_by=list(reader.facilities))
+    return here.order_by("-as_of").first()
+
+
 @transaction.atomic
 def undo(operation_id: UUID, by: User) -> None:
     """Give every case back what it was, unless something happened to it since."""

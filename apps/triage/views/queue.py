@@ -23,6 +23,7 @@ from apps.triage.lines import line
 from apps.triage.questions import COLUMNS, Question, read
 from apps.triage.queue import PAGE, Mark, Way
 from apps.triage.reader import Reader, reader
+from apps.triage.services.bulk import last_of
 
 SEES, SEES_CASES = "accounts.view_transactions", "accounts.view_cases"
 # Whoever was still being written when the page was read counts as new, too.
@@ -46,6 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "filters": facets.MENUS,
         "all_columns": COLUMNS,
         "headings": headings(views, standing.known_counts(who, views)),
+        "last_bulk": last_of(who),
         **(_groups(who, asked) if asked.group else _page(request, who, asked)),
     }
     return render_page(request, "triage/queue.html", "triage/_queue.html", context)
