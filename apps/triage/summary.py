@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 from apps.core.kept import Kept
 from apps.triage import queue, seen_storms
-from apps.triage.filters import FILTERS, NONE, Asked
+from apps.triage.filters import FILTERS, ME, NONE, Asked
 from apps.triage.questions import Chip, Question
 from apps.triage.queue import Totals
 from apps.triage.reader import Reader
+from apps.triage.realms import is_worker
 
 # How old the figures of a headline may be: rows are those of the moment, their sum is not counted
 # again for each page somebody turns.
@@ -73,6 +74,22 @@ class Explained:
 def explained(reader: Reader) -> Explained:
     unexplained, cases = queue.counts(reader, [Asked.of({"kind": NONE}), Asked({})])
     return Explained(unexplained, cases)
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing is the reader's; what is nobody's, and whether they may take some of it."""
+
+    unassigned: int
+    may_take: bool
+
+
+def idle(reader: Reader, asked: Asked) -> Idle | None:
+    """Of a question about all that is one's own, which nothing answers."""
+    if asked.chosen != {"owner": ME}:
+        return None
+    [unassigned] = queue.counts(reader, [Asked.of({"owner": NONE})])
+    return Idle(unassigned, is_worker(reader.user))
 
 
 def blocking(reader: Reader, question: Question) -> Blocking | None:

@@ -10,7 +10,7 @@ from apps.accounts.access import facilities_for
 from apps.accounts.models import FacilityUserGrant, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import DEMO_CAST, NotADemo, seed_demo_users
-from apps.catalog.models import Facility
+from apps.catalog.models import Facility, Team
 from tests.catalog import network as net
 
 
@@ -51,6 +51,16 @@ def test_without_one_a_password_is_made_once_and_kept(quillhaven):
     assert authenticate(username="ivo", password=first.password)
     assert seed_demo_users().password is None
     assert authenticate(username="ivo", password=first.password)
+
+
+def test_who_works_cases_is_in_a_team_and_nobody_else(quillhaven):
+    for code in {code for person in DEMO_CAST for code in person.teams}:
+        Team.objects.create(code=code, name=code)
+    seed_demo_users(password="for-the-demo")
+    members = set(User.objects.exclude(teams=None).values_list("username", flat=True))
+    assert members == {"bea", "rosa", "eli", "ivo", "lea", "fay"}
+    bea = User.objects.get(username="bea").teams.values_list("code", flat=True)
+    assert set(bea) == {"billing_office", "follow_up", "denials"}
 
 
 def test_a_second_run_adds_nobody_and_takes_nothing_back(quillhaven):

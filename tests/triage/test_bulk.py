@@ -141,6 +141,14 @@ def test_the_preview_says_what_will_be_skipped_and_why(desk: Desk):
     assert state_of(technical)[foreign.pk] == ("skipped", "not_yours")
 
 
+def test_a_dollar_of_two_cases_of_a_transaction_is_counted_once_as_in_the_headline(desk: Desk):
+    first = desk.case(amount_minor=7_000)
+    other = desk.case(
+        transaction_id=first.transaction_id, rank=3, amount_minor=7_000, counts_money=False
+    )
+    assert previewed(desk.sue, Verb.NOTE, of(first, other)).amount_minor == 7_000
+
+
 def test_who_would_be_given_what_they_have_or_may_not_see_is_asked_again(desk: Desk):
     has, other = desk.case(assignee=desk.bob, is_assigned_by_hand=True), desk.case()
     operation = previewed(desk.sue, Verb.ASSIGN, of(has, other))

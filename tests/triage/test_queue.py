@@ -230,6 +230,43 @@ def test_an_empty_list_names_the_filter_that_removes_most(place, browser):
     assert re.search(r"Without “Payer: Nobody” there are \d+ cases", page)
 
 
+def test_filing_deadlines_are_those_of_filing_alone(place, somebody):
+    crowd(place, 80, seed=21, facility=NORTH)
+    for case in Case.objects.exclude(money_due_at=None)[::2]:
+        Case.objects.filter(pk=case.pk).update(money_due_kind="close")
+    who = reader(somebody, now())
+    view = next(one for one in standing.EVERYBODYS if one.code == "filing")
+    soon = who.now + timedelta(days=14)
+    expected = Case.objects.filter(money_due_kind="filing", money_due_at__lt=soon)
+    assert expected.exists()
+    assert sorted(walked(who, view.asked, Order())) == sorted(one.pk for one in expected)
+
+
+def test_who_has_nothing_yet_is_shown_the_way_on(place, browser):
+    crowd(place, 30, seed=20, facility=NORTH)
+    Case.objects.update(assignee=None)
+    for address in ("/exceptions/?view=mine", "/exceptions/?view=mine&group=cause"):
+        page = browser.get(address).content.decode()
+        assert "Nothing is yours" in page
+        assert "Take the next best" in page
+        assert re.search(r'view=unassigned">Unassigned <span class="num">30<', page)
+        assert "Nothing for these filters" not in page
+    assert (
+        "Nothing for these filters"
+        in browser.get("/exceptions/?view=mine&severity=S1,S2,S3,S4").content.decode()
+    )
+
+
+def test_who_only_reads_is_offered_nothing_to_take(place):
+    cal = make_person("cal", "compliance_auditor", place.facilities[NORTH])
+    crowd(place, 5, seed=20, facility=NORTH)
+    found = Client()
+    found.force_login(cal)
+    page = found.get("/exceptions/?view=mine").content.decode()
+    assert "Your role reads cases" in page
+    assert "Take the next best" not in page
+
+
 def test_a_network_where_all_is_well_says_so(place, browser):
     assert "Nothing is open" in browser.get("/exceptions/?view=all").content.decode()
 

@@ -14,7 +14,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.accounts.services import audit
 from apps.accounts.services.grants import ensure_roles, grant_facility
-from apps.catalog.models import Facility
+from apps.catalog.models import Facility, Team
 
 
 class NotADemo(Exception):
@@ -23,28 +23,39 @@ class NotADemo(Exception):
 
 @dataclass(frozen=True)
 class Person:
-    """A member of the demo cast; without a facility they see nothing."""
+    """A member of the demo cast; without a facility they see nothing, without a team they are given
+    no cases."""
 
     username: str
     first_name: str
     last_name: str
     role: str
     facility: str | None
+    teams: tuple[str, ...] = ()
 
 
 DEMO_CAST = (
-    Person("bea", "Bea", "Lindqvist", "revenue_cycle_analyst", "QH-EAST"),
-    Person("rosa", "Rosa", "Okonjo", "rcm_supervisor", "QH-CENTRAL"),
-    Person("eli", "Eli", "Marchetti", "integration_engineer", "QH"),
-    Person("ivo", "Ivo", "Hartmann", "integration_lead", "QH"),
+    Person(
+        "bea", "Bea", "Lindqvist", "revenue_cycle_analyst", "QH-EAST",
+        ("billing_office", "follow_up", "denials"),
+    ),
+    Person(
+        "rosa", "Rosa", "Okonjo", "rcm_supervisor", "QH-CENTRAL",
+        ("revenue_cycle", "billing_office", "charge_integrity", "coding", "patient_access"),
+    ),
+    Person("eli", "Eli", "Marchetti", "integration_engineer", "QH", ("integration",)),
+    Person("ivo", "Ivo", "Hartmann", "integration_lead", "QH", ("integration", "erp_platform")),
     # What one lead proposes, the other decides.
-    Person("lea", "Lea", "Brandvold", "integration_lead", "QH"),
-    Person("fay", "Fay", "Delacroix", "finance_approver", "QH"),
+    Person("lea", "Lea", "Brandvold", "integration_lead", "QH", ("integration",)),
+    Person(
+        "fay", "Fay", "Delacroix", "finance_approver", "QH",
+        ("finance", "cash_posting", "controllership"),
+    ),
     Person("eve", "Eve", "Tanaka", "executive", "QH"),
     Person("cal", "Cal", "Whitlock", "compliance_auditor", "QH"),
     Person("ada", "Ada", "Nkemelu", "administrator", None),
     Person("sam", "Sam", "Stranger", "revenue_cycle_analyst", None),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,8 @@ def create_person(person: Person, encoded_password: str) -> None:
     )
     user.groups.add(Group.objects.get(name=person.role))
     audit.record(None, Act.ROLE_GRANTED, on=f"user:{user.pk}", facts={"role": person.role})
-    # A network of one's own may have no such place; the person then sees nothing.
+    # A network of one's own may have no such team, and no such place; the person then sees nothing.
+    user.teams.add(*Team.objects.filter(code__in=person.teams))
     facility = Facility.objects.filter(code=person.facility).first()
     if facility:
         grant_facility(to=user, facility=facility)

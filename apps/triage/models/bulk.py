@@ -142,6 +142,7 @@ class BulkItem(models.Model):
     )
     case = models.ForeignKey(Case, models.CASCADE, db_index=False, related_name="+")
     version_at_freeze = models.PositiveIntegerField()
+    # What it had in the sums of the queue: a dollar is counted once.
     amount_minor = models.BigIntegerField()
     is_ticked = models.BooleanField()
     eligible = models.BooleanField()

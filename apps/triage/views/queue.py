@@ -175,7 +175,7 @@ def _page(request: HttpRequest, who: Reader, asked: Question) -> dict[str, Any]:
         "after": asked.address(after=found.after) if found.after else "",
         "page_size": PAGE,
         "fresh": asked.address(since=str(born), **({} if is_first else {"first": "no"})),
-        "blocking": summary.blocking(who, asked) if not (found.rows or storms) else None,
+        **_why_nothing(who, asked, is_empty=not (found.rows or storms)),
     }
 
 
@@ -192,10 +192,18 @@ def _groups(who: Reader, asked: Question) -> dict[str, Any]:
         "groups": found,
         "rest": rest_of(found, summary.totals(who, asked.asked)),
         "grouped_by": GROUPINGS[asked.group][0],
-        "blocking": None if found else summary.blocking(who, asked),
+        **_why_nothing(who, asked, is_empty=not found),
         "explained": summary.explained(who) if asked.asked.chosen.get("kind") == NONE else None,
         "may_explain": who.user.has_perm("accounts.view_catalogue"),
     }
+
+
+def _why_nothing(who: Reader, asked: Question, *, is_empty: bool) -> dict[str, Any]:
+    """What an empty list says: that nothing is one's own, or which filter leaves nothing."""
+    if not is_empty:
+        return {}
+    idle = summary.idle(who, asked.asked)
+    return {"idle": idle, "blocking": None if idle else summary.blocking(who, asked)}
 
 
 def reader_of(request: HttpRequest) -> Reader:
