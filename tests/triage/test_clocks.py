@@ -16,7 +16,7 @@ from apps.catalog.sla import Hours
 from apps.core.db import fetch_value
 from apps.pipeline import services
 from apps.triage import clocks
-from apps.triage.models import Case, CaseEvent, ClockMark
+from apps.triage.models import Case, CaseEvent, ClockMark, PolicyRound
 from tests.pipeline.network import LONG_AGO, START
 from tests.pipeline.test_fold_properties import RELAXED
 from tests.triage.test_fold import MINUTE, failed, fine, fold, story
@@ -418,3 +418,22 @@ def test_the_walk_and_the_arithmetic_of_open_hours_are_of_one_mind():
         last=date(2026, 3, 20),
     )
     assert walk(START, 600, [], office(DAYS[0][1])) == sla.business_due(START, 36_000, spans)
+
+
+def test_open_cases_that_are_older_than_clocks_get_theirs_by_the_sweep(network, playbook):
+    """As an upgrade leaves them: no clock, no score, and no round over them yet."""
+    playbook(10 * HOUR, "elapsed")
+    fold(network, failed(ago(6)))
+    with_clock = Case.objects.values("clock_from", "respond_by", "resolve_by", "target_seconds")
+    before = with_clock.get()
+    Case.objects.update(
+        clock_from=None, respond_by=None, resolve_by=None, target_seconds=None, wake_at=None,
+        scored_at=None, score=0,
+    )  # fmt: skip
+    PolicyRound.objects.all().delete()
+    # The first sweep lays out the round, the second goes through it.
+    services.follow_rules()
+    services.follow_rules()
+    assert with_clock.get() == before
+    assert Case.objects.get().scored_at
+    assert look() == 1
