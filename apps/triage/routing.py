@@ -55,9 +55,8 @@ ASSIGN = """
 WITH mine AS MATERIALIZED (
     SELECT c.id, c.team_id, c.facility_id, c.account, c.status, r.strategy, c.opened_at
       FROM triage_case c JOIN catalog_routingrule r ON r.id = c.routed_by_id
-     WHERE c.wake_at <= now() AND r.strategy <> 'pool' AND c.team_id IS NOT NULL
+     WHERE c.id = ANY(%(ids)s) AND r.strategy <> 'pool' AND c.team_id IS NOT NULL
        AND c.assignee_id IS NULL AND NOT c.is_assigned_by_hand AND c.status = 'open'
-     ORDER BY c.id LIMIT %(rows)s FOR UPDATE OF c SKIP LOCKED
 ), granted AS MATERIALIZED (
     SELECT g.user_id, root.path
       FROM accounts_facilityusergrant g JOIN auth_permission p ON p.id = g.permission_id
