@@ -258,7 +258,7 @@ def supervisor(walk: Walk, place: Place) -> None:
 def approver(walk: Walk, place: Place) -> None:
     """The dollars that wait, their transaction; what was refused is read and not touched."""
     page = walk.page
-    walk.see("Flow health")
+    expect(page).to_have_title(re.compile("Exceptions"))
     walk.go("Scorecards")
     walk.see("Scorecards")
     walk.follow("Flow 1")
@@ -368,7 +368,7 @@ WALKS = {
         analyst, "/exceptions/", [(True, TOUCH, "dark"), (False, DESK, "light")]
     ),
     "rcm_supervisor": (supervisor, "/exceptions/", [(True, DESK, "dark"), (False, SMALL, "light")]),
-    "finance_approver": (approver, "/flow/", [(True, TOUCH, "light"), (False, DESK, "dark")]),
+    "finance_approver": (approver, "/exceptions/", [(True, TOUCH, "light"), (False, DESK, "dark")]),
     "executive": (executive, "/scorecards/", [(True, TOUCH, "dark"), (False, DESK, "light")]),
     "compliance_auditor": (auditor, "/audit/", [(True, TOUCH, "light"), (False, DESK, "dark")]),
     "administrator": (administrator, "/people/", [(True, DESK, "light"), (False, SMALL, "dark")]),
