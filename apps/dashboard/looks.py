@@ -102,6 +102,8 @@ class Status(Look, Enum):
     CASE_REPLAYING = "info", "refresh", "Replaying"
     CASE_VERIFYING = "ok", "circle-dashed-check", "Verifying"
     CASE_DISMISSED = "mute", "circle-minus", "Dismissed"
+    CASE_STORM = "bad", "flame", "Storm"
+    CASE_STORM_OVER = "mute", "clock-pause", "Over"
     CASE_MERGED = "mute", "arrow-merge", "Merged"
 
 

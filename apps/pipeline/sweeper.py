@@ -17,6 +17,7 @@ from apps.telemetry.services import advance_operations, redrive_quarantine, tall
 from apps.triage.escalating import sweep_escalations
 from apps.triage.services.bulk import forget_previews
 from apps.triage.services.bulk_run import advance_bulk
+from apps.triage.services.storms import give_out
 from apps.triage.storms import sweep_storms
 from apps.triage.sweep import sweep_cases
 
@@ -50,6 +51,7 @@ def sweep_forever(stop: threading.Event) -> None:
         Duty(services.follow_rules, 2.0),
         Duty(sweep_cases, 2.0),
         Duty(sweep_storms, 2.0),
+        Duty(give_out, 2.0),
         Duty(sweep_escalations, 60.0),
         Duty(services.sweep_clocks, 1.0),
         Duty(redrive_quarantine, 2.0),

@@ -9,6 +9,7 @@ from apps.telemetry.services import advance_operations, redrive_quarantine, tall
 from apps.triage.escalating import sweep_escalations
 from apps.triage.services.bulk import forget_previews
 from apps.triage.services.bulk_run import advance_bulk
+from apps.triage.services.storms import give_out
 from apps.triage.storms import sweep_storms
 from apps.triage.sweep import sweep_cases
 
@@ -33,6 +34,7 @@ def sweep() -> None:
     services.sweep_due()
     sweep_cases()
     sweep_storms()
+    give_out()
     services.follow_rules()
     services.sweep_clocks()
     redrive_quarantine()

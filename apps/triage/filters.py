@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from urllib.parse import urlencode
-from uuid import UUID
 
 from apps.catalog.models import ErrorClass, MoneyDeadline
-from apps.telemetry.search import MOST_HITS, find
-from apps.telemetry.services import searches
-from apps.triage.models import Group
+from apps.triage import pointers
 from apps.triage.reader import Reader
 
 NONE, ME, MINE = "none", "me", "mine"
@@ -278,29 +275,19 @@ def _text(reader: Reader, text: str) -> Clause | None:
 
 
 def _cause(_: Reader, text: str) -> Clause | None:
-    try:
-        return Clause("c.group_id = %({p}cause)s", {"cause": UUID(text)})
-    except ValueError:
-        return None
+    id = pointers.uuid(text)
+    return Clause("c.group_id = %({p}cause)s", {"cause": id}) if id else None
 
 
-def _cause_name(_: Reader, text: str) -> str:
-    """By its code, which is what makes it this one."""
-    try:
-        found = Group.objects.filter(pk=UUID(text)).first()
-    except ValueError:
-        return text
-    return str(found) if found else "one cause"
+def _storm(reader: Reader, text: str) -> Clause | None:
+    found = pointers.storm(reader, text)
+    return Clause("c.storm_id = %({p}storm)s::uuid", {"storm": found.pk}) if found else None
 
 
 def _found(reader: Reader, token: str) -> Clause | None:
-    """What a search by number led to; the number itself stays behind the token."""
-    text = searches.text_of(reader.user, token)
-    if text is None:
+    ids = pointers.found(reader, token)
+    if ids is None:
         return None
-    lines = [line.id for line in reader.catalogue.document.workflows]
-    hits = find(text, facilities=reader.facilities, workflows=lines).hits[:MOST_HITS]
-    ids = [one.transaction.pk for one in hits]
     return Clause("c.transaction_id = ANY(%({p}found)s::uuid[])", {"found": ids})
 
 
@@ -342,7 +329,8 @@ FILTERS = {
                       lambda _, code: code if code in MoneyDeadline.values else None),
                _from(dict(MoneyDeadline.choices))),
         Filter("text", "Title has", _text, _itself),
-        Filter("cause", "Root cause", _cause, _cause_name),
+        Filter("cause", "Root cause", _cause, pointers.cause_name),
+        Filter("storm", "Storm", _storm, pointers.storm_says),
         Filter("found", "Number", _found, lambda _, text: "as searched"),
     )
 }  # fmt: skip

@@ -75,6 +75,28 @@ def shared_as(view: SavedView) -> str:
     return f"role:{view.role}" if view.role else "private"
 
 
+class StormForm(forms.Form):
+    """An act on a storm: which version was seen, the id that makes it happen once, and to whom it
+    goes or what is noted."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    op_id = forms.UUIDField(widget=forms.HiddenInput)
+    to = forms.ChoiceField(error_messages={"required": "Choose somebody."})
+    text = forms.CharField(max_length=2_000, error_messages={"required": "Write something first."})
+
+    def __init__(self, *args: Any, verb: str, people: Sequence[User], **more: Any):
+        super().__init__(*args, **more)
+        self._people = {str(one.pk): one for one in people}
+        self.fields["to"].choices = [(key, key) for key in self._people]  # type: ignore[attr-defined]
+        for name in {"assign": ["text"], "note": ["to"]}.get(verb, ["to", "text"]):
+            del self.fields[name]
+
+    def told(self) -> dict[str, Any]:
+        """What the service is told besides who asks."""
+        told = dict(self.cleaned_data)
+        return told | {"to": self._people[told["to"]]} if "to" in told else told
+
+
 class BulkForm(forms.Form):
     """What is to be done to many cases: whom, how, why, and what was seen of it."""
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from apps.accounts.access import who_see
 from apps.accounts.models import User
-from apps.triage.models import IS_OPEN, Case, CaseEvent
+from apps.triage.models import IS_OPEN, Case, CaseEvent, Storm
 from apps.triage.queries import in_words
 from apps.triage.realms import seen_by, whose
 
@@ -17,7 +17,15 @@ RELATED_SHOWN = 8
 def case_of(user: User, *, facilities: Sequence[int], id: UUID) -> Case | None:
     """A case somebody may see, with all that its page names."""
     mine = Case.objects.filter(seen_by(user).condition, facility__in=facilities, pk=id)
-    named = ("assignee", "leased_by", "team", "merged_into", "pend", "pend__returns_to")
+    named = (
+        "storm__assignee",
+        "assignee",
+        "leased_by",
+        "team",
+        "merged_into",
+        "pend",
+        "pend__returns_to",
+    )
     return in_words(mine).select_related(*named).prefetch_related("tickets").first()
 
 
@@ -50,3 +58,9 @@ def able_to_work(case: Case) -> list[User]:
     people = list(works.distinct().order_by("first_name", "username"))
     see = who_see(case.facility_id, among=[one.pk for one in people])
     return [one for one in people if one.pk in see]
+
+
+def able_to_work_storm(storm: Storm) -> list[User]:
+    """Who may be given a storm: whoever may work the first case that is open of it."""
+    case = Case.objects.filter(IS_OPEN, storm=storm).order_by("pk").first()
+    return able_to_work(case) if case else []

@@ -7,7 +7,8 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from apps.accounts.models import User
 from apps.catalog.models import Playbook
-from apps.triage.models import Case, SavedView
+from apps.triage.models import Case, SavedView, Storm
+from apps.triage.realms import Realm
 
 
 def cases_of(transaction: UUID) -> QuerySet[Case]:
@@ -27,6 +28,18 @@ def in_words(cases: QuerySet[Case]) -> QuerySet[Case]:
     return cases.select_related(*named).prefetch_related(
         Prefetch("kind__playbooks", words, to_attr="versions")
     )
+
+
+def storm_of(realm: Realm, *, facilities: Sequence[int], id: UUID) -> Storm | None:
+    """A storm of which some case is somebody's, open or not. Index: case_births."""
+    named = Storm.objects.select_related("assignee", "assigned_by", "system")
+    found = named.filter(pk=id).first()
+    if found is None:
+        return None
+    span = found.opened_at, found.last_seen
+    mine = Case.objects.filter(realm.condition, storm=found, facility__in=facilities)
+    is_theirs = mine.filter(error_class=found.error_class, opened_at__range=span).exists()
+    return found if is_theirs else None
 
 
 def saved_for(user: User, *, teams: Sequence[int], roles: Sequence[str]) -> QuerySet[SavedView]:

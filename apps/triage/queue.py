@@ -27,7 +27,7 @@ OPEN: LiteralString = "NOT (c.status IN ('resolved', 'dismissed', 'merged'))"
 # Those that an index has in each facility's range; any other sorts what a question leaves.
 RANGED = frozenset({"score", "due"})
 # What is asked of so few cases that an index of its own finds them.
-SELECTIVE = frozenset({"owner", "found"})
+SELECTIVE = frozenset({"owner", "found", "storm"})
 ORDERS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "score": ("c.score", "DESC"),
     "severity": ("c.severity", "ASC"),
@@ -140,7 +140,7 @@ COUNT: LiteralString = "count(*) FILTER (WHERE {asked})"
 # What was born after a moment: ids begin with theirs.
 BORN_SINCE: LiteralString = f"""
 SELECT count(*) AS counts FROM triage_case c
- WHERE c.id > %(since)s AND c.id <> ALL(%(besides)s::uuid[])
+ WHERE c.id > %(since)s AND c.id <> ALL(%(but)s::uuid[])
    AND c.facility_id = ANY(%(facilities)s::integer[]) AND {OPEN} AND {{asked}}
 """  # noqa: S608  constants only
 
@@ -264,6 +264,9 @@ class Totals:
     amount: int
     due_today: int
     past_due: int
+    # How many of them stand in the list as so many storms.
+    in_storms: int = 0
+    storms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +280,15 @@ class _People:
 
 
 def page(
-    reader: Reader, asked: Asked, order: Order, *, mark: Mark | None = None, way: Way = Way.AFTER
-) -> Page:
-    """The rows beyond a mark. Before the first page there is none: that is the first page."""
-    found = _beyond(reader, asked, order, mark, way, PAGE + 1)
+    reader: Reader, asked: Asked, order: Order, *, mark: Mark | None = None, way: Way = Way.AFTER,
+    besides: Sequence[Clause] = (),
+) -> Page:  # fmt: skip
+    """The rows beyond a mark, and only those for which what is said besides holds. Before the first
+    page there is none: that is the first page."""
+    found = _beyond(reader, asked, order, mark, way, PAGE + 1, besides)
     if mark and way is Way.BEFORE:
         if len(found) <= PAGE:
-            return page(reader, asked, order)
+            return page(reader, asked, order, besides=besides)
         rows = found[:PAGE][::-1]
         return Page(rows, before=rows[0].mark, after=rows[-1].mark)
     rows = found[:PAGE]
@@ -307,13 +312,14 @@ def by_ids(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
 
 
 def _beyond(
-    reader: Reader, asked: Asked, order: Order, mark: Mark | None, way: Way, limit: int
-) -> list[Row]:
+    reader: Reader, asked: Asked, order: Order, mark: Mark | None, way: Way, limit: int,
+    besides: Sequence[Clause] = (),
+) -> list[Row]:  # fmt: skip
     place = ORDERS[order.by][0]
     direction = order.way if way is Way.AFTER else OTHER_WAY[order.way]
     is_beyond, where = _is_beyond(place, direction, order, mark)
     clauses, facilities = narrowed(reader, asked)
-    sql, params = conditions(clauses)
+    sql, params = conditions([*clauses, *besides])
     is_ranged = order.by in RANGED and not _is_selective(asked)
     found = (BY_PLACE if is_ranged else BY_ANY).format(
         open=OPEN, asked=sql, beyond=is_beyond, way=direction, back=OTHER_WAY[direction],
@@ -392,9 +398,11 @@ def counts(reader: Reader, questions: Sequence[Asked]) -> list[int]:
     return found
 
 
-def born_since(reader: Reader, asked: Asked, since: UUID, *, besides: Sequence[UUID]) -> int:
+def born_since(
+    reader: Reader, asked: Asked, since: UUID, *, but: Sequence[UUID], besides: Sequence[Clause]
+) -> int:
     """How many cases of a question are younger than an id, not counting those known."""
     clauses, facilities = narrowed(reader, asked)
-    sql, params = conditions(clauses)
-    params |= {"facilities": facilities, "since": since, "besides": list(besides)}
+    sql, params = conditions([*clauses, *besides])
+    params |= {"facilities": facilities, "since": since, "but": list(but)}
     return int(fetch_one(BORN_SINCE.format(asked=sql), params, row=_Counts).counts)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from apps.accounts.access import facilities_for
 from apps.accounts.models import User
 from apps.accounts.people import role_codes
+from apps.catalog.models import ErrorClass
 from apps.catalog.snapshot import Snapshot, snapshot
 from apps.core.db import fetch_all
 from apps.triage.realms import Realm, seen_by
@@ -94,6 +95,17 @@ class Reader:
     def person(self, id: int) -> str:
         """Somebody by name; nothing when there is nobody of that number."""
         return self.people.get(id, "")
+
+
+def storm_name(reader: Reader, kind: int | None, system: int, error_class: str) -> str:
+    """What a storm is called: what most of its cases are, or else what kind of error it was."""
+    if kind is not None:
+        return reader.words.title(kind, reader.now)
+    return f"{system_name(reader, system)}: {ErrorClass(error_class).label.lower()}"
+
+
+def system_name(reader: Reader, system: int) -> str:
+    return next((one.name for one in reader.catalogue.document.systems if one.id == system), "")
 
 
 def reader(user: User, now: datetime) -> Reader:

@@ -1,9 +1,9 @@
 """What a question comes to, and which of its filters leaves nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.core.kept import Kept
-from apps.triage import queue
+from apps.triage import queue, seen_storms
 from apps.triage.filters import FILTERS, ME, NONE, Asked
 from apps.triage.questions import Chip, Question
 from apps.triage.queue import Totals
@@ -31,11 +31,17 @@ class Blocking:
 
 def totals(reader: Reader, asked: Asked) -> Totals:
     """The headline's figures, a few seconds old at most."""
-    found = _totals.answer(_name(reader, asked), lambda: queue.totals(reader, asked))
+    found = _totals.answer(_name(reader, asked), lambda: _totals_of(reader, asked))
     size = _sizes.get(reader.facilities) or 0
     if found.cases > size or not asked.chosen:
         _sizes.put(reader.facilities, found.cases)
     return found
+
+
+def _totals_of(reader: Reader, asked: Asked) -> Totals:
+    storms = seen_storms.parts(reader, asked)
+    in_storms = sum(one.cases for one in storms)
+    return replace(queue.totals(reader, asked), in_storms=in_storms, storms=len(storms))
 
 
 def totals_at_hand(reader: Reader, asked: Asked) -> Totals | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.triage.views import api, bulk, downloads, queue, saved
+from apps.triage.views import api, bulk, downloads, queue, saved, storms
 
 app_name = "triage"
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("exceptions/find/", queue.find, name="find"),
     path("exceptions/filters/<slug:name>/", queue.menu, name="filter"),
     path("exceptions/cases.<form:form>", downloads.cases_table, name="cases-table"),
+    path("exceptions/storms/<uuid:id>/", storms.storm, name="storm"),
+    path("exceptions/storms/<uuid:id>/<slug:verb>/", storms.act, name="storm-act"),
     path("bulk/preview/", bulk.preview, name="bulk-preview"),
     path("bulk/<uuid:id>/", bulk.show, name="bulk"),
     path("bulk/<uuid:id>/run/", bulk.run, name="bulk-run"),

@@ -98,6 +98,8 @@
       row.dataset.amount = next.dataset.amount;
       row.className = next.className;
     }
+    const storms = find("#storms"), gust = find("#storms", told.content);
+    if (storms && gust && !storms.contains(document.activeElement)) storms.innerHTML = gust.innerHTML;
     const sum = find("#qsum", told.content), shown = find("#qsum");
     if (sum && shown && !shown.contains(document.activeElement)) shown.innerHTML = sum.innerHTML;
     news(find("[data-news]", told.content)?.textContent);

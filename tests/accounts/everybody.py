@@ -34,7 +34,7 @@ from apps.catalog.models import (
 )
 from apps.telemetry.models import Quarantine, QuarantineOperation, Search, Source, SourceKey
 from apps.telemetry.services.keys import issue_key
-from apps.triage.models import BulkOperation, Case, SavedView
+from apps.triage.models import BulkOperation, Case, SavedView, Storm
 from tests.accounts.signing_in import prove
 from tests.dashboard.cast import NORTH, SOUTH, address, fold, stuck
 from tests.pipeline.network import Network, event, post
@@ -48,6 +48,10 @@ CODES = {
 EVERYBODY = [*CODES, "none", "anon", "gone"]
 NOWHERE = "01980000-0000-7000-8000-000000000000"
 VIEW_ELSEWHERE = "01980000-0000-7000-8000-000000000e1e"
+STORMS = {
+    "own": "01980000-0000-7000-8000-0000000005a1",
+    "other": "01980000-0000-7000-8000-0000000005a2",
+}
 # The session of somebody who is none of them.
 ELSEWHERE = Session(session_key="e" * 32)
 
@@ -122,6 +126,8 @@ class Place:
             "dashboard:case-act": [self.cases.get(what, NOWHERE), "take"],
             "triage:filter": [{"own": "kind"}.get(what, f"of-{subject}")],
             "triage:cases-table": ["csv"],
+            "triage:storm": [STORMS.get(what, NOWHERE)],
+            "triage:storm-act": [STORMS.get(what, NOWHERE), "take"],
             **{
                 name: [self.bulks.get(what, NOWHERE)] for name in ("triage:bulk", "triage:bulk-run")
             },
@@ -180,6 +186,17 @@ VIEW_PAGES = {"triage:view", "triage:view-delete", "triage:view-restore"}
 KEY_PAGES = {"telemetry:key-rotate", "telemetry:key-revoke"}
 
 
+def storm_of(case: UUID, id: UUID) -> None:
+    """A storm of one case."""
+    system = System.objects.first() or System.objects.create(code="s", name="S", kind="engine")
+    of = Case.objects.get(pk=case)
+    Storm.objects.create(
+        id=id, system=system, error_class=of.error_class, opened_at=of.opened_at,
+        last_seen=of.opened_at,
+    )  # fmt: skip
+    Case.objects.filter(pk=case).update(storm=id)
+
+
 def settle(network: Network) -> Place:
     """Put work, refused events and people into the network."""
     fold(network, *stuck("mine", facility=NORTH), *stuck("theirs", facility=SOUTH))
@@ -220,6 +237,8 @@ def settle(network: Network) -> Place:
         "own": case_at(network.facilities[NORTH]),
         "other": case_at(network.facilities[SOUTH]),
     }
+    for what, id in STORMS.items():
+        storm_of(UUID(cases[what]), UUID(id))
     bulks = {
         "own": bulk_at(network.facilities[NORTH]),
         "other": bulk_at(network.facilities[SOUTH]),

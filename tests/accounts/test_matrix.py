@@ -165,6 +165,13 @@ GET  triage:cases-api              own  200 200 200 200 200 403 200 403 403  401
 GET  triage:find                   own  405 405 405 405 405 405 405 405 405  302  302
 POST triage:find                   own  302 302 302 302 302 403 302 403 403  302  302
 GET  triage:cases-table            own  200 200 200 200 200 403 200 403 403  302  302
+GET  triage:storm                  own  200 200 200 200 404 403 200 403 403  302  302
+GET  triage:storm                  other 404 404 404 404 404 403 404 403 403 302 302
+GET  triage:storm                  no   404 404 404 404 404 403 404 403 403  302  302
+GET  triage:storm-act              own  405 405 405 405 405 405 405 405 405  302  302
+POST triage:storm-act              own  422 422 422 422 404 403 403 403 403  302  302
+POST triage:storm-act              other 404 404 404 404 404 403 403 403 403 302 302
+POST triage:storm-act              no   404 404 404 404 404 403 403 403 403  302  302
 GET  triage:ops                    own  200 200 200 200 403 403 200 403 403  302  302
 GET  triage:bulk-preview           own  405 405 405 405 405 405 405 405 405  302  302
 POST triage:bulk-preview           own  403 302 403 302 403 403 403 403 403  302  302

@@ -57,7 +57,8 @@ class Ground:
                 "facility": self.network.facilities[0], "interface": self.wires[wire],
                 "group": self.group, "opened_at": at, "last_seen": at, "occurrences": 1,
                 "dead_lettered": False, "error_standard": "", "error_code": "",
-                "error_location": "", "status": "open", "substatus": "new", **said,
+                "error_location": "", "status": "open", "substatus": "new",
+                "counts_money": True, **said,
             })
             for at in times
         )  # fmt: skip

@@ -19,6 +19,7 @@ from apps.dashboard.templatetags.throughline import severity
 from apps.triage import bulk_words
 from apps.triage.lines import Clock, Line
 from apps.triage.models import BulkItem, BulkOperation
+from apps.triage.seen_storms import Line as StormLine
 
 register = template.Library()
 
@@ -95,6 +96,34 @@ def case_row(line: Line, columns: Sequence[str]) -> SafeString:
     )  # fmt: skip
 
 
+STORM_ROW = (
+    '<tr class="case storm"><td class="c">{}</td>{}'
+    '<th scope="row" class="t"><a href="{}">{}</a> <span class="sub">{}</span></th>{}</tr>'
+)
+
+
+@register.simple_tag
+def storm_row(storm: StormLine, columns: Sequence[str]) -> SafeString:
+    """A storm in the list of cases, in the same columns."""
+    part = storm.part
+    first = markup(SEVERITY, _severity(part.severity)) if "severity" in columns else ""
+    cells = (markup(CELL, name, *_storm_cell(name, storm)) for name in columns if name in CELLS)
+    return markup(
+        STORM_ROW, icon("flame"), SafeString(first), address("triage:storm", part.id),
+        storm.title, storm.fact, SafeString("".join(cells)),
+    )  # fmt: skip
+
+
+def _storm_cell(name: str, storm: StormLine) -> tuple[str, object]:
+    cell = STORM_CELLS.get(name)
+    return CELLS[name][0], cell(storm) if cell else _dim("")
+
+
+def _past_due(storm: StormLine) -> SafeString:
+    late = storm.part.past_due
+    return markup('<span class="st bad">{} past due</span>', f"{late:,}") if late else _dim("")
+
+
 def _cell(name: str, line: Line) -> tuple[str, object]:
     css, cell = CELLS[name]
     return css, cell(line)
@@ -130,7 +159,10 @@ def money_clock(clock: Clock | None) -> SafeString:
 
 def owner(line: Line) -> SafeString:
     """Initials and name of who works it."""
-    name = line.row.owner
+    return _person(line.row.owner)
+
+
+def _person(name: str) -> SafeString:
     if not name:
         return markup('<span class="own dim">{}</span>', "Unassigned")
     words = name.replace(".", " ").replace("-", " ").split()
@@ -193,7 +225,7 @@ def amount(line: Line) -> SafeString | str:
                   line.counted_at)  # fmt: skip
 
 
-def _dim(text: str | None) -> SafeString | str:
+def _dim(text: str | None) -> Any:
     return text or markup('<span class="dim">{}</span>', wording.NOTHING)
 
 
@@ -209,4 +241,13 @@ CELLS: dict[str, tuple[str, Callable[[Line], object]]] = {
     "age": (" num ink2", lambda line: brief_age(line.age)),
     "owner": ("", owner),
     "state": ("", lambda line: case_state(line.state)),
+}
+STORM_CELLS: dict[str, Callable[[StormLine], object]] = {
+    "facility": lambda storm: storm.facility,
+    "class": lambda storm: CLASSES.get(storm.part.error_class, storm.part.error_class),
+    "amount": lambda storm: exact_money(storm.part.amount),
+    "due": _past_due,
+    "age": lambda storm: brief_age(storm.age),
+    "owner": lambda storm: _person(storm.owner),
+    "state": lambda storm: case_state(storm.state),
 }

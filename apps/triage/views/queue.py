@@ -16,7 +16,7 @@ from apps.accounts.access import Denied, needs
 from apps.core.htmx import render_page, unless_unchanged, wants_partial
 from apps.telemetry.access import person
 from apps.telemetry.services import searches
-from apps.triage import facets, queue, standing, summary
+from apps.triage import facets, queue, seen_storms, standing, summary
 from apps.triage.filters import FILTERS, NONE
 from apps.triage.groups import GROUPINGS, grouped, rest_of
 from apps.triage.lines import line
@@ -107,14 +107,17 @@ def fresh(request: HttpRequest) -> HttpResponse:
         return index(request)
     who = reader_of(request)
     _, asked = asked_of(request, who)
-    ids = _ids(request.GET.get("ids", ""))
+    ids, storms = _ids(request.GET.get("ids", "")), seen_storms.parts(who, asked.asked)
     context = {
         "reader": who,
         "question": asked,
         "columns": asked.columns,
         "lines": [line(one, who) for one in queue.by_ids(who, ids)],
         "totals": summary.totals_at_hand(who, asked.asked),
-        "born": queue.born_since(who, asked.asked, _since(request), besides=ids),
+        "storms": [] if "first" in request.GET else [seen_storms.line(one, who) for one in storms],
+        "born": queue.born_since(
+            who, asked.asked, _since(request), but=ids, besides=seen_storms.without(storms)
+        ),
     }
     response = unless_unchanged(request, render(request, "triage/_fresh.html", context))
     patch_vary_headers(response, ["HX-Request"])
@@ -157,17 +160,22 @@ def headings(
 def _page(request: HttpRequest, who: Reader, asked: Question) -> dict[str, Any]:
     way = Way.BEFORE if "before" in request.GET else Way.AFTER
     mark = Mark.of(request.GET.get(way, ""), asked.order)
-    found = queue.page(who, asked.asked, asked.order, mark=mark, way=way)
+    storms = seen_storms.parts(who, asked.asked)
+    found = queue.page(
+        who, asked.asked, asked.order, mark=mark, way=way, besides=seen_storms.without(storms)
+    )
+    is_first = not found.before
     born = (who.now - OVERLAP - EPOCH) // timedelta(milliseconds=1)
     return {
+        "storms": [seen_storms.line(one, who) for one in storms] if is_first else [],
         "lines": [line(one, who) for one in found.rows],
         "columns": asked.columns,
         "heads": asked.heads(),
         "before": asked.address(before=found.before) if found.before else "",
         "after": asked.address(after=found.after) if found.after else "",
         "page_size": PAGE,
-        "fresh": asked.address(since=str(born)),
-        **_why_nothing(who, asked, is_empty=not found.rows),
+        "fresh": asked.address(since=str(born), **({} if is_first else {"first": "no"})),
+        **_why_nothing(who, asked, is_empty=not (found.rows or storms)),
     }
 
 
