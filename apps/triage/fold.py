@@ -20,6 +20,17 @@ from apps.triage.counting import RECOUNT_TOUCHED
 from apps.triage.policy import APPLY_TO_TOUCHED, OF_NEWBORN, VALUES, WRITTEN
 from apps.triage.returning import bring_back
 
+# Of whom a case is: the account it is about, else the claim, else the encounter, as a keyed token.
+# Read for `one`, a row with a transaction.
+ACCOUNT = """
+  LEFT JOIN LATERAL (
+       SELECT b.token FROM telemetry_businesskey b
+        WHERE b.transaction_id = one.transaction_id
+          AND b.kind IN ('account', 'claim', 'encounter')
+        ORDER BY array_position(ARRAY['account', 'claim', 'encounter'], b.kind), b.token
+        LIMIT 1) AS about ON true
+"""
+
 # What changes anything that the policy depends on empties `resolve_by`, and the last statement says
 # anew until when. The clocks follow an earlier beginning as long as nobody acted.
 #
@@ -131,23 +142,25 @@ WITH failing AS MATERIALIZED (
              LIMIT 1)
       FROM over o WHERE c.id = o.case_id
 ), newborn AS MATERIALIZED (
-    SELECT uuidv7() AS id, 'open' AS status, true AS counts_money, o.* FROM over o
-     WHERE case_id IS NULL
-)"""  # noqa: S608  constants only
+    SELECT uuidv7() AS id, 'open' AS status, true AS counts_money, about.token AS account, one.*
+      FROM over one"""  # noqa: S608  constants only
+    + ACCOUNT
+    + """ WHERE case_id IS NULL
+)"""
     + OF_NEWBORN
     + """, born AS (
     INSERT INTO triage_case (id, condition, transaction_id, stage_id, rank, error_class,
            workflow_id, facility_id, interface_id, kind_id, group_id, payer, amount_minor,
            amount_kind, service_date, opened_at, last_seen, succeeded_at, ended_at, occurrences,
            dead_lettered, error_standard, error_code, error_location, status, substatus, version,
-           regressions, resolved_by, """
+           regressions, resolved_by, account, """
     + WRITTEN
     + """)
     SELECT n.id, 1, n.transaction_id, n.stage_id, n.rank, n.error_class, n.workflow_id,
            n.facility_id, n.interface_id, n.kind_id, n.group_id, n.payer, n.amount_minor,
            n.amount_kind, n.service_date, n.opened_at, n.last_seen, n.succeeded_at, n.ended_at,
            n.occurrences, n.dead_lettered, n.error_standard, n.error_code, n.error_location,
-           'open', 'new', 1, 0, '', """
+           'open', 'new', 1, 0, '', n.account, """
     + VALUES
     + """
       FROM newborn n JOIN scored s USING (id)
@@ -196,23 +209,26 @@ WITH late AS MATERIALIZED (
       FROM found ORDER BY group_id
         ON CONFLICT (id) DO NOTHING
 ), newborn AS MATERIALIZED (
-    SELECT uuidv7() AS id, 'open' AS status, true AS counts_money, f.*,
-           NULL::bigint AS interface_id, f.due_at AS opened_at, t.payer, t.amount_minor,
+    SELECT uuidv7() AS id, 'open' AS status, true AS counts_money, about.token AS account, one.*,
+           NULL::bigint AS interface_id, one.due_at AS opened_at, t.payer, t.amount_minor,
            t.amount_kind, t.service_date
-      FROM found f JOIN telemetry_transaction t ON t.id = f.transaction_id
-)"""  # noqa: S608  constants only
+      FROM found one
+      JOIN telemetry_transaction t ON t.id = one.transaction_id"""  # noqa: S608  constants only
+    + ACCOUNT
+    + """)"""
     + OF_NEWBORN
     + """, born AS (
     INSERT INTO triage_case (id, condition, transaction_id, stage_id, rank, error_class,
            workflow_id, facility_id, kind_id, group_id, payer, amount_minor, amount_kind,
            service_date, opened_at, last_seen, occurrences, dead_lettered, error_standard,
-           error_code, error_location, status, substatus, version, regressions, resolved_by, """
+           error_code, error_location, status, substatus, version, regressions, resolved_by,
+           account, """
     + WRITTEN
     + """)
     SELECT n.id, n.condition, n.transaction_id, n.stage_id, n.rank, n.error_class, n.workflow_id,
            n.facility_id, n.kind_id, n.group_id, n.payer, n.amount_minor, n.amount_kind,
            n.service_date, n.opened_at, n.opened_at, 1, false, '', '', '', 'open', 'new', 1, 0,
-           '', """
+           '', n.account, """
     + VALUES
     + """
       FROM newborn n JOIN scored s USING (id)
@@ -232,7 +248,8 @@ SELECT id, 'opened', '', 'open', '' FROM born
 # is overdue does not fail again.
 #
 # As in the fold: what is not an equality is not taken for one row, which would make joins loops.
-SETTLE = """
+SETTLE = (
+    """
 WITH mine AS MATERIALIZED (
     SELECT c.* FROM triage_case c
      WHERE c.transaction_id IN (SELECT id FROM fold_changed)
@@ -247,21 +264,23 @@ WITH mine AS MATERIALIZED (
       LEFT JOIN fold_stage_rule r ON r.stage_id = e.stage_id
      WHERE m.condition < 2 AND e.kind < 2 AND e.outcome IN (1, 6) GROUP BY 1
 ), facts AS (
-    SELECT m.*, t.facility_id AS at_facility, t.payer AS by_payer, t.amount_minor AS amount,
-           t.amount_kind AS kind_of_amount, t.service_date AS served_on,
-           CASE m.condition WHEN 2 THEN t.due_at WHEN 3 THEN t.business_due_at
-                ELSE m.opened_at END AS since,
-           CASE m.condition WHEN 1 THEN LEAST(m.succeeded_at, e.succeeded_at)
+    SELECT one.*, about.token AS of_account, t.facility_id AS at_facility, t.payer AS by_payer,
+           t.amount_minor AS amount, t.amount_kind AS kind_of_amount,
+           t.service_date AS served_on,
+           CASE one.condition WHEN 2 THEN t.due_at WHEN 3 THEN t.business_due_at
+                ELSE one.opened_at END AS since,
+           CASE one.condition WHEN 1 THEN LEAST(one.succeeded_at, e.succeeded_at)
                 WHEN 2 THEN t.stopped_at ELSE t.business_stopped_at END AS succeeded,
-           CASE m.condition WHEN 1 THEN LEAST(m.ended_at, e.ended_at)
+           CASE one.condition WHEN 1 THEN LEAST(one.ended_at, e.ended_at)
                 ELSE CASE WHEN t.state >= 5 THEN COALESCE(t.settled_at, t.expired_at) END END
                AS ended,
-           CASE m.condition WHEN 2 THEN t.state < 5 AND t.sla = 2 AND t.stopped_at IS NULL
+           CASE one.condition WHEN 2 THEN t.state < 5 AND t.sla = 2 AND t.stopped_at IS NULL
                 WHEN 3 THEN t.state < 5 AND t.business_sla = 2 AND t.business_stopped_at IS NULL
                 END AS is_overdue
-      FROM mine m JOIN telemetry_transaction t ON t.id = m.transaction_id
-      LEFT JOIN ended e ON e.id = m.id
-), judged AS (
+      FROM mine one JOIN telemetry_transaction t ON t.id = one.transaction_id
+      LEFT JOIN ended e ON e.id = one.id"""  # noqa: S608  constants only
+    + ACCOUNT
+    + """), judged AS (
     SELECT f.*, COALESCE(f.since, f.opened_at) AS since_then,
            COALESCE(f.is_overdue, COALESCE(f.succeeded, f.ended) IS NULL) AS goes_on,
            LEAST(f.succeeded, f.ended) AS over_at,
@@ -284,8 +303,8 @@ WITH mine AS MATERIALIZED (
       FROM seen s
 ), changed AS (
     UPDATE triage_case c
-       SET facility_id = m.at_facility, payer = m.by_payer, amount_minor = m.amount,
-           amount_kind = m.kind_of_amount, service_date = m.served_on,
+       SET facility_id = m.at_facility, account = m.of_account, payer = m.by_payer,
+           amount_minor = m.amount, amount_kind = m.kind_of_amount, service_date = m.served_on,
            counts_money = c.counts_money AND NOT m.closes OR m.reopens,
            opened_at = m.since_then,
            last_seen = CASE WHEN m.condition = 1 THEN m.last_seen ELSE m.since_then END,
@@ -320,9 +339,9 @@ WITH mine AS MATERIALIZED (
       FROM moved m
      WHERE c.id = m.id AND (m.closes OR m.reopens OR m.fails_again
            OR m.stays_over AND m.over_at <> m.resolved_at
-           OR (m.at_facility, m.by_payer, m.amount, m.kind_of_amount, m.served_on, m.since_then,
-               m.succeeded, m.ended)
-              IS DISTINCT FROM (m.facility_id, m.payer, m.amount_minor, m.amount_kind,
+           OR (m.at_facility, m.of_account, m.by_payer, m.amount, m.kind_of_amount, m.served_on,
+               m.since_then, m.succeeded, m.ended)
+              IS DISTINCT FROM (m.facility_id, m.account, m.payer, m.amount_minor, m.amount_kind,
                m.service_date, m.opened_at, m.succeeded_at, m.ended_at))
     RETURNING c.id, CASE WHEN m.closes THEN 'resolved' WHEN m.reopens THEN 'regressed'
               WHEN m.fails_again THEN 'unconfirmed' END AS what,
@@ -334,6 +353,7 @@ WITH mine AS MATERIALIZED (
 INSERT INTO triage_caseevent (case_id, kind, before, after, reason, version)
 SELECT id, what, before, after, resolved_by, version FROM changed WHERE what IS NOT NULL
 """
+)
 
 
 # What failed at a step that has a case was counted by the fold that stored it.

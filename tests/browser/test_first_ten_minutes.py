@@ -206,7 +206,7 @@ def lead(walk: Walk, place: Place) -> None:
 def analyst(walk: Walk, place: Place) -> None:
     """A claim by its number; a refused event given up, and taken back."""
     page = walk.page
-    walk.see("Scorecards")
+    walk.see("My queue")
     walk.search(CLAIM)
     expect(page.get_by_role("table", name="Stages and attempts")).to_contain_text("NO_COSTCENTER")
     walk.see("Flow 1")
@@ -229,6 +229,8 @@ def analyst(walk: Walk, place: Place) -> None:
 def supervisor(walk: Walk, place: Place) -> None:
     """What is late, as a file; everything of one reason given up at once, and undone."""
     page = walk.page
+    expect(page).to_have_title(re.compile("Exceptions"))
+    walk.go("Flow health")
     walk.see("Flow health")
     walk.follow(re.compile("95.2"), page.get_by_role("table", name=re.compile("Share in time")))
     walk.see("Flow 1")
@@ -256,7 +258,7 @@ def supervisor(walk: Walk, place: Place) -> None:
 def approver(walk: Walk, place: Place) -> None:
     """The dollars that wait, their transaction; what was refused is read and not touched."""
     page = walk.page
-    walk.see("Flow health")
+    expect(page).to_have_title(re.compile("Exceptions"))
     walk.go("Scorecards")
     walk.see("Scorecards")
     walk.follow("Flow 1")
@@ -363,10 +365,10 @@ def administrator(walk: Walk, place: Place) -> None:
 WALKS = {
     "integration_lead": (lead, "/flow/", [(True, DESK, "light"), (False, SMALL, "dark")]),
     "revenue_cycle_analyst": (
-        analyst, "/scorecards/", [(True, TOUCH, "dark"), (False, DESK, "light")]
+        analyst, "/exceptions/", [(True, TOUCH, "dark"), (False, DESK, "light")]
     ),
-    "rcm_supervisor": (supervisor, "/flow/", [(True, DESK, "dark"), (False, SMALL, "light")]),
-    "finance_approver": (approver, "/flow/", [(True, TOUCH, "light"), (False, DESK, "dark")]),
+    "rcm_supervisor": (supervisor, "/exceptions/", [(True, DESK, "dark"), (False, SMALL, "light")]),
+    "finance_approver": (approver, "/exceptions/", [(True, TOUCH, "light"), (False, DESK, "dark")]),
     "executive": (executive, "/scorecards/", [(True, TOUCH, "dark"), (False, DESK, "light")]),
     "compliance_auditor": (auditor, "/audit/", [(True, TOUCH, "light"), (False, DESK, "dark")]),
     "administrator": (administrator, "/people/", [(True, DESK, "light"), (False, SMALL, "dark")]),

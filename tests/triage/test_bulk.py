@@ -316,7 +316,7 @@ STATES = [Status.OPEN, Status.IN_PROGRESS, Status.PENDING, Status.VERIFYING]
 
 @pytest.mark.slow
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     verb=st.sampled_from(REVERSIBLE),

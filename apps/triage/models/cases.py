@@ -299,6 +299,10 @@ class Case(models.Model):
             models.Index(
                 fields=["storm"], condition=IS_OPEN & Q(storm__isnull=False), name="case_of_storm"
             ),
+            # Readers: other cases of an account, and which of them blocks which; who has its cases.
+            models.Index(
+                fields=["account"], condition=Q(account__isnull=False), name="case_of_account"
+            ),
             # Reader: the sweep, what is due to be looked at.
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="case_wakes"),
         ]
