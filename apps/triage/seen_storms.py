@@ -1,7 +1,7 @@
 """What somebody may see of storms: of their own facilities, and of kinds that are their business.
 
 In the queue a storm is one row for the cases of it that are asked for, as long as it goes on; of
-one that is over, fewer than `FEWEST` cases are rows of their own again.
+one that is over, fewer than make a storm (`THROUGHLINE_STORM_CASES`) are rows of their own again.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.core.db import fetch_all
 from apps.triage.filters import NEXT_DUE, Asked, Clause, conditions
 from apps.triage.queue import MONEY, OPEN, narrowed
 from apps.triage.reader import Reader, storm_name, system_name
 
-FEWEST = 5
 # Who looks for one case, or into one storm, gets cases.
 LOOKS_INTO = frozenset({"storm", "found"})
 
@@ -71,7 +72,7 @@ class Part:
 
     @property
     def is_one_row(self) -> bool:
-        return self.ended_at is None or self.cases >= FEWEST
+        return self.ended_at is None or self.cases >= settings.THROUGHLINE_STORM_CASES
 
 
 @dataclass(frozen=True, slots=True)
